@@ -1,0 +1,1 @@
+"""Asterisk asks us: the FastAGI side (dialplan hooks)."""
