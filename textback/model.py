@@ -279,6 +279,7 @@ OUTBOX_TRANSITIONS: dict[OutboxState, frozenset[OutboxState]] = {
             OutboxState.ACCEPTED,  # a late receipt with a non-final state
             OutboxState.DELIVERED,
             OutboxState.UNDELIVERED,
+            OutboxState.REFUSED,  # a late answer was a refusal
             OutboxState.DROPPED,
         }
     ),

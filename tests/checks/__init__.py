@@ -1,0 +1,1 @@
+"""Style and types, as tests: one run and one summary say whether all is well."""

@@ -1,0 +1,74 @@
+"""Warnings on a configuration that can be used and is probably not meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.unit.configs import BASE
+from textback.config_load import loads
+
+# --- warnings ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "warning"),
+    [
+        ("[business]", 'mode = "shadow"\n[business]', ":1: mode: is shadow"),
+        ('name = "Acme', 'country = "GB"\nname = "Acme', "business.timezone: is not set"),
+        ('secret = "s3cret"', 'secret = "changeme"', ":5: pbx.secret: is still the sample's"),
+        ('secret = "s', 'host = "10.0.0.5"\nsecret = "s', ":5: pbx.host: the AMI secret crosses"),
+        ('secret = "s', 'unknown_presentation = "send"\nsecret = "s', "callers who withheld"),
+        ('"pa55"', '"pa55"\nreceipts = false', "smsc.receipts: no text is ever known"),
+        ('"pa55"', '"pa55"\non_uncertain = "resend"', "up to 10 callers may get the same text"),
+        ('"pa55"', '"123456789"', "smsc.password: is longer than the 8 characters"),
+        ('"acme"', '"acme-dental-clinic"', "smsc.system_id: SMPP 3.4 allows 15"),
+        ("0100", '0100"\nsender = "AcmeDental', "number.sender: letters are one-way"),
+        ("0100", '0100"\ncooldown = "0s', "number.cooldown: is 0"),
+        ("0100", '0100"\nring_timeout = "60s', "number.ring_timeout: after 1m most callers"),
+        ("0100", '0100"\nmessage = "Hi! {{business.name}}', "does not say how to opt out"),
+        ("0100", '0100"\nmessage = "Reply STOP', "does not say who writes"),
+        ("0100", '0100"\nafter_hours_message = "{{business.name}} STOP', "there are no hours"),
+        ("+12125550100", "*", "number.did: texts from every number of the PBX"),
+        ('"+12125550100"', '"+12125550100"\noutcomes = []', "no call is ever texted"),
+        ('"+12125550100"', '"+12125550100"\nenabled = false', "every number is switched off"),
+        ('"+12125550100"', '"+12125550100"\nhours = { mon = "24h" }', "have no effect without"),
+        ("[[pbx]]", '[console]\nlisten = "0.0.0.0:8480"\n[[pbx]]', "the console has no login"),
+        ("[[pbx]]", '[limits]\ncountries = ["*"]\n[[pbx]]', "any country may be texted"),
+    ],
+)
+def test_what_is_probably_not_meant_is_warned_of(old: str, new: str, warning: str) -> None:
+    assert old in BASE
+    warnings = loads(BASE.replace(old, new, 1)).warnings
+    assert len([w for w in warnings if warning in w]) == 1, warnings
+
+
+def test_a_warning_on_an_inherited_message_is_given_once_where_it_is_written() -> None:
+    text = BASE + '[[number]]\ndid = "2125550101"\n[defaults]\nmessage = "Hi"\n'
+    warnings = loads(text).warnings
+    assert len(warnings) == 2
+    assert all(w.startswith("textback.toml:17: defaults.message: ") for w in warnings)
+
+
+def fake_measure(text: str) -> tuple[int, str, tuple[str, ...]]:
+    odd = tuple(sorted({c for c in text if ord(c) > 255}))
+    size = 70 if odd else 160
+    return -(-len(text) // size), "UCS-2" if odd else "GSM 03.38", odd
+
+
+@pytest.mark.parametrize(
+    ("message", "warnings"),
+    [
+        ("{{business.name}} STOP " + "x" * 100, []),
+        ("{{business.name}} STOP " + "x" * 150, ["is 2 segments"]),
+        ("{{business.name}} STOP ☎", ["'☎' cannot be sent in GSM 03.38 but in UCS-2"]),
+        ("{{business.name}} STOP ☎" + "x" * 60, ["cannot be sent", "is 2 segments"]),
+    ],
+)
+def test_the_size_of_a_message_is_warned_of(message: str, warnings: list[str]) -> None:
+    measure: Callable[[str], tuple[int, str, tuple[str, ...]]] = fake_measure
+    config = loads(BASE + f'message = "{message}"\n', measure=measure)
+    assert len(config.warnings) == len(warnings)
+    for given_warning, expected in zip(config.warnings, warnings, strict=True):
+        assert expected in given_warning

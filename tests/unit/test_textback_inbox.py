@@ -1,0 +1,191 @@
+"""Inbox against a real store: on the disk before the carrier is told so, words obeyed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.fakes.store import (
+    CALLER,
+    accepted,
+    at,
+    finished,
+    queued,
+    receipt,
+    reply,
+    sending,
+)
+from textback.inbox import Batcher, Inbox
+from textback.model import OutboxState, ReceiptState
+from textback.observer import Observer
+from textback.store.errors import StoreError, StoreUnavailableError
+from textback.store.store import Store
+
+
+class Watcher(Observer):
+    def __init__(self) -> None:
+        self.receipts: list[tuple[ReceiptState, bool]] = []
+        self.states: list[OutboxState] = []
+        self.replies = 0
+
+    def receipt(self, state: ReceiptState, matched: bool) -> None:
+        self.receipts.append((state, matched))
+
+    def state(self, state: OutboxState) -> None:
+        self.states.append(state)
+
+    def reply(self) -> None:
+        self.replies += 1
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = await Store.open(tmp_path / "textback.db")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def watcher() -> Watcher:
+    return Watcher()
+
+
+@pytest.fixture
+def inbox(store: Store, watcher: Watcher) -> Inbox:
+    return Inbox(store, lambda: "US", observer=watcher)
+
+
+async def test_a_receipt_is_on_the_disk_when_it_returns(
+    store: Store, inbox: Inbox, watcher: Watcher
+) -> None:
+    (row,) = await sending(store)
+    await store.record_submissions([finished(row, accepted("1a"))], at(2))
+    await inbox.receipt(receipt("1a"))
+    assert (await store.text(row.id)).state is OutboxState.DELIVERED
+    assert watcher.receipts == [(ReceiptState.DELIVERED, True)]
+    assert watcher.states == [OutboxState.DELIVERED]
+
+
+async def test_a_receipt_that_matches_nothing_is_kept_and_said(
+    inbox: Inbox, watcher: Watcher
+) -> None:
+    with capture_logs() as logs:
+        await inbox.receipt(receipt("1a"))
+    (said,) = logs
+    assert (said["event"], said["note"]) == ("receipt_waits", "no text has this message id")
+    assert watcher.receipts == [(ReceiptState.DELIVERED, False)]
+
+
+async def test_no_log_line_holds_the_text_of_a_reply(inbox: Inbox, watcher: Watcher) -> None:
+    with capture_logs() as logs:
+        await inbox.reply(reply("my card is 4111 1111 1111 1111"))
+    assert "4111" not in str(logs)
+    assert (logs[0]["event"], logs[0]["length"]) == ("reply", 30)
+    assert watcher.replies == 1
+
+
+@pytest.mark.parametrize("said", ["STOP", "Stop.", " unsubscribe ", "S T O P"])
+async def test_stop_is_obeyed(store: Store, inbox: Inbox, said: str) -> None:
+    (row,) = await queued(store)
+    await inbox.reply(reply(said))
+    assert (await store.text(row.id)).reason == "opted_out"
+    assert [number for number, _, _ in await store.opted_out()] == [CALLER]
+    await inbox.reply(reply("start"))
+    assert await store.opted_out() == []
+
+
+@pytest.mark.parametrize("said", ["Stop by at 5?", "please don't stop", "yes", ""])
+async def test_a_sentence_is_no_stop(store: Store, inbox: Inbox, said: str) -> None:
+    await inbox.reply(reply(said))
+    assert await store.opted_out() == []
+
+
+async def test_a_part_of_a_longer_text_is_no_stop(store: Store, inbox: Inbox) -> None:
+    await inbox.reply(reply("stop", reference=7, part=2, parts=2))
+    assert await store.opted_out() == []
+
+
+async def test_a_handset_without_its_plus_is_the_same_handset(store: Store, inbox: Inbox) -> None:
+    (row,) = await queued(store)
+    await inbox.reply(reply("stop", sender="12125550123"))
+    assert [number for number, _, _ in await store.opted_out()] == [CALLER]
+    assert (await store.text(row.id)).state is OutboxState.CANCELLED
+
+
+async def test_what_comes_together_shares_a_transaction(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    record = store.record_receipts
+
+    async def counting(found: Sequence[Any]) -> Any:
+        sizes.append(len(found))
+        return await record(found)
+
+    monkeypatch.setattr(store, "record_receipts", counting)
+    inbox = Inbox(store, lambda: "US")
+    await asyncio.gather(*(inbox.receipt(receipt(str(n))) for n in range(450)))
+    assert sizes == [200, 200, 50]
+
+
+# --- a store that fails -----------------------------------------------------------------------
+
+
+async def test_when_the_store_fails_the_carrier_is_told_and_the_log_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, failing = store.record_replies, [True]
+
+    async def full(found: Sequence[Any]) -> Any:
+        if failing:
+            raise StoreUnavailableError("disk full")
+        return await record(found)
+
+    monkeypatch.setattr(store, "record_replies", full)
+    inbox = Inbox(store, lambda: "US")
+    with capture_logs() as logs:
+        for _ in range(3):
+            with pytest.raises(StoreUnavailableError):
+                await inbox.reply(reply("hello"))
+        failing.clear()
+        await inbox.reply(reply("hello"))
+    assert [e["event"] for e in logs] == ["store_failed", "store_works_again", "reply"]
+
+
+async def test_one_that_cannot_be_stored_does_not_fail_the_others() -> None:
+    async def write(items: Sequence[int]) -> Sequence[int]:
+        if 2 in items:
+            raise StoreError("not two")
+        return [item * 10 for item in items]
+
+    batcher: Batcher[int, int] = Batcher("test", write)
+    results = await asyncio.gather(*map(batcher.add, (1, 2, 3)), return_exceptions=True)
+    assert results[0] == 10
+    assert isinstance(results[1], StoreError)
+    assert results[2] == 30
+
+
+async def test_a_fault_of_ours_leaves_nobody_waiting() -> None:
+    async def write(items: Sequence[int]) -> Sequence[int]:
+        raise ZeroDivisionError
+
+    batcher: Batcher[int, int] = Batcher("test", write)
+    results = await asyncio.gather(*map(batcher.add, (1, 2)), return_exceptions=True)
+    assert [type(r) for r in results] == [ZeroDivisionError, ZeroDivisionError]
+
+
+async def test_a_carrier_that_hangs_up_while_we_write_does_not_stop_the_writing(
+    store: Store, inbox: Inbox
+) -> None:
+    gone = asyncio.create_task(inbox.reply(reply("hello")), name="gone")
+    stays = asyncio.create_task(inbox.reply(reply("there")), name="stays")
+    await asyncio.sleep(0)
+    gone.cancel()
+    await stays
+    with pytest.raises(asyncio.CancelledError):
+        await gone

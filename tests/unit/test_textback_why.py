@@ -1,0 +1,173 @@
+"""`textback why` tells everything, in order, to people and to programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from rich.console import Console
+
+from textback import why
+from textback.model import (
+    CallKey,
+    CallStory,
+    Direction,
+    Gate,
+    OutboxRow,
+    OutboxState,
+    Outcome,
+    StoryEvent,
+)
+
+START = datetime(2026, 11, 23, 17, 0, 0, tzinfo=UTC)
+CALLER = "+12125550123"
+TEXT = "Hi there, sorry we missed your call.\nReply STOP to end."
+
+
+def after(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+ROW = OutboxRow(
+    id=7,
+    call_id=3,
+    state=OutboxState.DELIVERED,
+    to=CALLER,
+    sender="+12125550100",
+    text=TEXT,
+    route="smsc",
+    reference=7,
+    attempts=1,
+    created=after(15.1),
+    due=after(15.1),
+    expires=after(915),
+    claimed=after(15.2),
+    reason="",
+)
+STORY = CallStory(
+    call_id=3,
+    key=CallKey(pbx="pbx", boot="2026-11-01T00:00:00", uniqueid="1700000000.12"),
+    direction=Direction.INBOUND,
+    caller=CALLER,
+    caller_name="Zoë",
+    did="+12125550100",
+    number_label="Front desk",
+    started=START,
+    ringing=after(0.1),
+    answered=None,
+    ended=after(20),
+    outcome=Outcome.NO_ANSWER,
+    waited=19.9,
+    trail=((0.1, "phone PJSIP/101 rings"), (15.1, "rang 15 s, nobody answered")),
+    verdict="send",
+    reason="send",
+    gates=(
+        Gate("watched", True, "+12125550100", "[[number]]"),
+        Gate("cooldown", True, "no earlier text", "cooldown = 24h"),
+    ),
+    decided=after(15.1),
+    outbox=ROW,
+    events=(
+        StoryEvent(at=after(15.3), kind="attempt", text="accepted by smsc as A1"),
+        StoryEvent(at=after(17.0), kind="receipt", text="DELIVRD from +12125550123"),
+    ),
+)
+SKIPPED = dataclasses.replace(
+    STORY,
+    verdict="skip",
+    reason="cooldown",
+    outbox=None,
+    events=(),
+    gates=(
+        Gate("watched", True, "+12125550100", "[[number]]"),
+        Gate("cooldown", False, "last text to +12125550123 3 h ago", "cooldown = 24h"),
+    ),
+)
+
+
+def shown(story: CallStory, *, mask: bool = False, width: int = 140) -> str:
+    out = io.StringIO()
+    console = Console(file=out, width=width, color_system=None, highlight=False)
+    console.print(why.render(story, mask=mask, zone=ZoneInfo("America/New_York")))
+    return out.getvalue()
+
+
+def test_every_gate_is_shown_in_order_with_what_was_found_and_the_rule() -> None:
+    lines = shown(SKIPPED).splitlines()
+    gates = [line.split() for line in lines if line.strip().startswith(("pass", "FAIL"))]
+    assert [g[:2] for g in gates] == [["pass", "watched"], ["FAIL", "cooldown"]]
+    assert "last text to +12125550123 3 h ago" in shown(SKIPPED)
+    assert "cooldown = 24h" in shown(SKIPPED)
+    assert "Verdict: no text: cooldown" in shown(SKIPPED)
+
+
+def test_the_life_of_the_text_is_a_timeline_with_the_trail_of_the_call() -> None:
+    whole = shown(STORY)
+    order = [
+        whole.index(said)
+        for said in (
+            "phone PJSIP/101 rings",
+            "rang 15 s, nobody answered",
+            "accepted by smsc as A1",
+            "DELIVRD from",
+        )
+    ]
+    assert order == sorted(order)
+    assert "+15.300 s" in whole
+    assert "Text 7 to +12125550123 from +12125550100: delivered" in whole
+    assert "| Reply STOP to end." in whole
+
+
+def test_times_are_shown_in_the_zone_of_the_business() -> None:
+    assert "Mon 23 Nov 2026 12:00:00 EST" in shown(STORY)
+
+
+def test_a_call_that_lives_has_no_verdict_yet() -> None:
+    living = dataclasses.replace(
+        STORY, outcome=None, ended=None, verdict="pending", gates=(), decided=None, outbox=None
+    )
+    assert "still going on" in shown(living)
+    assert "Verdict: none yet" in shown(living)
+
+
+def test_no_number_is_left_when_asked_to_mask() -> None:
+    for story in (STORY, SKIPPED):
+        assert "5550123" not in shown(story, mask=True)
+        assert "5550123" not in json.dumps(why.as_dict(story, mask=True))
+    assert CALLER in shown(STORY)
+
+
+@pytest.mark.parametrize(
+    "name", ["[bold]x[/bold]", "[/]", "\x1b[2Jx", "a\nVerdict: text this caller", "\u202edrow"]
+)
+def test_a_hostile_name_is_neither_markup_nor_a_line_nor_an_order_to_the_terminal(
+    name: str,
+) -> None:
+    whole = shown(dataclasses.replace(STORY, caller_name=name))
+    assert not set("\x1b\u202e") & set(whole)
+    assert sum(line.startswith("Verdict:") for line in whole.splitlines()) == 1
+    if name.isprintable():
+        assert name in whole
+
+
+@pytest.mark.parametrize("story", [STORY, SKIPPED])
+def test_the_json_holds_the_whole_story(story: CallStory) -> None:
+    told = json.loads(json.dumps(why.as_dict(story)))
+    assert told["call"] == "pbx:1700000000.12"
+    assert told["reason"] == story.reason
+    assert [g["name"] for g in told["gates"]] == ["watched", "cooldown"]
+    assert told["gates"][1]["passed"] is (story.reason == "send")
+    assert datetime.fromisoformat(told["started"]) == START
+    assert (told["text"] is None) is (story.outbox is None)
+
+
+def test_every_outcome_and_every_state_can_be_shown() -> None:
+    for outcome in Outcome:
+        assert outcome.value in shown(dataclasses.replace(STORY, outcome=outcome))
+    for state in OutboxState:
+        row = dataclasses.replace(ROW, state=state, reason="because")
+        assert f"{state.value} (because)" in shown(dataclasses.replace(STORY, outbox=row))

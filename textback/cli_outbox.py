@@ -1,0 +1,339 @@
+"""`queue`, `hold`, `release`, `drop`, `send-test`: the operator's hand on the texts.
+
+Every verb changes the store in one transaction, is written down with who did it, and then wakes the
+running daemon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+import typer
+from rich.text import Text
+
+from textback import phone, wiring
+from textback import why as telling
+from textback.cli_common import (
+    ConfigOption,
+    JsonOption,
+    MaskOption,
+    UserError,
+    add_row,
+    age,
+    choices,
+    configuration,
+    confirm_many,
+    count,
+    local,
+    open_store,
+    print_json,
+    run_async,
+    say,
+    show,
+    shown,
+    since,
+    table,
+    wake,
+    zone_of,
+)
+from textback.config import Config, parse_duration
+from textback.model import OutboxRow, OutboxState, Send
+from textback.store.rows import RowFilter
+from textback.store.store import Store
+
+Verb = Literal["hold", "release", "drop"]
+
+#: What `queue` shows unless told otherwise: whatever may still need somebody.
+OPEN_STATES = (
+    OutboxState.QUEUED,
+    OutboxState.SENDING,
+    OutboxState.UNCERTAIN,
+    OutboxState.HELD,
+    OutboxState.REFUSED,
+)
+
+Ids = Annotated[
+    list[int] | None, typer.Argument(metavar="ID", help="Numbers of texts, from `queue`.")
+]
+StateOption = Annotated[
+    str | None, typer.Option("--state", metavar="STATE", help="All texts in this state.")
+]
+ToOption = Annotated[str | None, typer.Option("--to", metavar="NUMBER", help="To this number.")]
+OlderOption = Annotated[str | None, typer.Option("--older", metavar="1h", help="Older than this.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Written down with it.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def queue(
+    context: typer.Context,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    mask: MaskOption = False,
+    state: StateOption = None,
+    every: Annotated[bool, typer.Option("--all", "-a", help="Texts in every state.")] = False,
+    limit: Annotated[int, typer.Option("-n", min=1, max=100_000, help="Texts at most.")] = 200,
+) -> None:
+    """List the texts that wait, are on their way, are uncertain, held or refused."""
+    loaded = configuration(context, config)
+    states = (
+        frozenset({_state(state)}) if state else frozenset(OutboxState if every else OPEN_STATES)
+    )
+
+    async def work() -> tuple[list[OutboxRow], dict[OutboxState, int]]:
+        async with open_store(loaded) as store:
+            return await store.queue(RowFilter(states=states), limit=limit), await store.counts()
+
+    rows, counts = run_async(work())
+    if as_json:
+        for row in rows:
+            print_json(telling.outbox_dict(row, mask=mask))
+        return
+    if rows:
+        _list(rows, loaded, mask)
+    else:
+        say("nothing waits")
+    total = ", ".join(f"{n} {state.value}" for state, n in counts.items() if n)
+    say(total or "no text was ever written", "dim")
+
+
+def hold(
+    context: typer.Context,
+    ids: Ids = None,
+    config: ConfigOption = None,
+    to: ToOption = None,
+    older: OlderOption = None,
+    reason: ReasonOption = "held by the operator",
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Keep queued texts back until they are released or dropped."""
+    loaded = configuration(context, config)
+    _change(loaded, "hold", _filter(loaded, ids, None, to, older), reason, yes, as_json)
+
+
+def release(
+    context: typer.Context,
+    ids: Ids = None,
+    config: ConfigOption = None,
+    state: StateOption = None,
+    to: ToOption = None,
+    older: OlderOption = None,
+    reason: ReasonOption = "released by the operator",
+    expires: Annotated[
+        str | None,
+        typer.Option("--expires", metavar="15m", help="A new end, for a text past its own."),
+    ] = None,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Put held, uncertain or refused texts back into the queue; an uncertain one may come twice."""
+    loaded = configuration(context, config)
+    rows = _filter(loaded, ids, state, to, older)
+    _change(loaded, "release", rows, reason, yes, as_json, expires)
+
+
+def drop(
+    context: typer.Context,
+    ids: Ids = None,
+    config: ConfigOption = None,
+    state: StateOption = None,
+    to: ToOption = None,
+    older: OlderOption = None,
+    reason: ReasonOption = "dropped by the operator",
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Give texts up for good: queued, held or uncertain ones."""
+    loaded = configuration(context, config)
+    _change(loaded, "drop", _filter(loaded, ids, state, to, older), reason, yes, as_json)
+
+
+def send_test(
+    context: typer.Context,
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The handset to text.")],
+    config: ConfigOption = None,
+    sender: Annotated[
+        str | None,
+        typer.Option("--from", metavar="DID", help="From this number; else the first watched."),
+    ] = None,
+    text: Annotated[
+        str, typer.Option("--text", help="What to write.")
+    ] = "This is a test of textback. Nothing to do.",
+    wait: Annotated[
+        float, typer.Option(min=0, max=600, help="Seconds to wait for the carrier's answer.")
+    ] = 15.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Send one text through the queue and the carrier, and say what came of it.
+
+    It asks no gate and counts for no cooldown; in shadow mode it is sent all the same.
+    """
+    loaded = configuration(context, config)
+    send = _test_text(loaded, number, sender, text)
+    size = wiring.measure(text)
+    if not as_json:
+        say(f"{send.to} from {send.sender}: {count(size[0], 'segment')}, {size[1]}", "dim")
+
+    async def work() -> OutboxRow:
+        async with open_store(loaded) as store:
+            row = await store.enqueue(send, by=operator(), now=datetime.now(UTC))
+            if not wake(loaded):
+                raise UserError(
+                    f"text {row.id} is in the queue, but the service does not run",
+                    "systemctl start textback",
+                    f"or take it back: textback drop {row.id}",
+                )
+            return await _settled(store, row.id, wait)
+
+    row = run_async(work())
+    if as_json:
+        print_json(telling.outbox_dict(row))
+    else:
+        line = Text.assemble(f"text {row.id}: ", (row.state.value, telling.STATE_STYLES[row.state]))
+        if row.reason:
+            line.append(f" ({row.reason})")
+        show(line)
+    if row.state not in (OutboxState.ACCEPTED, OutboxState.DELIVERED):
+        raise typer.Exit(1)
+
+
+def _test_text(config: Config, number: str, sender: str | None, text: str) -> Send:
+    country = config.business.country
+    to = phone.to_e164(number, country)
+    if to is None:
+        raise UserError(
+            f"{number!r} is no telephone number in {country}", "write it with + in full"
+        )
+    if not text.strip():
+        raise UserError("--text is empty")
+    watched = config.number_for(sender) if sender else next(iter(config.number), None)
+    if watched is None:
+        raise UserError(
+            f"{sender!r} is not watched" if sender else "no [[number]] is configured",
+            "say one that is: " + ", ".join(n.did for n in config.number) if sender else "",
+        )
+    return Send(
+        to=to,
+        sender=watched.sender or watched.did,
+        text=text,
+        expires=datetime.now(UTC) + timedelta(seconds=config.limits.max_age),
+        route=watched.smsc,
+    )
+
+
+async def _settled(store: Store, row_id: int, seconds: float) -> OutboxRow:
+    """The text once the carrier has answered, or as it is after `seconds`.
+
+    The store is looked at from outside the daemon, so there is no event to wait for.
+    """
+    deadline = asyncio.get_running_loop().time() + seconds
+    while True:
+        row = await store.text(row_id)
+        left = deadline - asyncio.get_running_loop().time()
+        if row.state not in (OutboxState.QUEUED, OutboxState.SENDING) or left <= 0:
+            return row
+        await asyncio.sleep(min(0.1, left))
+
+
+# --- what the verbs share ---------------------------------------------------------------------
+
+
+def operator() -> str:
+    """Who is at the keyboard, also behind sudo; written down with what he did."""
+    behind = os.environ.get("SUDO_USER", "")
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # no passwd entry and no LOGNAME
+        name = str(os.getuid())
+    return f"{name} (sudo: {behind})" if behind and behind != name else name
+
+
+def _state(given: str) -> OutboxState:
+    return OutboxState(choices([s.value for s in OutboxState], given, "state"))
+
+
+def _filter(
+    config: Config, ids: list[int] | None, state: str | None, to: str | None, older: str | None
+) -> RowFilter:
+    number = ""
+    if to is not None:
+        number = phone.to_e164(to, config.business.country) or ""
+        if not number:
+            raise UserError(f"--to {to!r} is no telephone number", "write it with + in full")
+    made = RowFilter(
+        ids=frozenset(ids or ()),
+        states=frozenset({_state(state)}) if state else frozenset(),
+        to=number,
+        older_than=since("--older", older, parse_duration),
+    )
+    if not made:
+        raise UserError(
+            "say which texts are meant",
+            "by number: textback hold 17 18 (textback queue lists them)",
+            "or by --to, --older, --state",
+        )
+    return made
+
+
+def _change(
+    config: Config,
+    verb: Verb,
+    rows: RowFilter,
+    reason: str,
+    yes: bool,
+    as_json: bool,
+    expires: str | None = None,
+) -> None:
+    now = datetime.now(UTC)
+    try:
+        end = now + timedelta(seconds=parse_duration(expires)) if expires else None
+    except ValueError as error:
+        raise UserError(f"--expires {expires}: {error}") from None
+
+    async def work() -> list[OutboxRow]:
+        async with open_store(config) as store:
+            if not rows.ids:
+                confirm_many(await store.queue(rows, limit=100_000), verb, yes)
+            match verb:
+                case "hold":
+                    return await store.hold(rows, reason=reason, by=operator(), now=now)
+                case "release":
+                    return await store.release(
+                        rows, reason=reason, by=operator(), now=now, expires=end
+                    )
+                case "drop":
+                    return await store.drop(rows, reason=reason, by=operator(), now=now)
+
+    changed = run_async(work())
+    if changed:
+        wake(config)
+    elif not as_json:
+        say(f"nothing to {verb}")
+    for row in changed:
+        if as_json:
+            print_json(telling.outbox_dict(row))
+            continue
+        say(f"text {row.id} to {row.to}: {row.state.value}")
+
+
+def _list(rows: list[OutboxRow], config: Config, mask: bool) -> None:
+    zone = zone_of(config)
+    made = table("text", "state", "to", "from", "age", "tried", "next", "expires", "why")
+    for row in rows:
+        add_row(
+            made,
+            str(row.id),
+            Text(row.state.value, style=telling.STATE_STYLES[row.state]),
+            shown(row.to, mask),
+            shown(row.sender, mask),
+            age(row.created),
+            str(row.attempts),
+            local(row.due, zone) if row.state is OutboxState.QUEUED else "",
+            local(row.expires, zone) if row.state is OutboxState.QUEUED else "",
+            row.reason,
+        )
+    show(made)

@@ -1,0 +1,232 @@
+"""Checks across the tables of a config: names used twice, keys that contradict, files not there."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path as FilePath
+from typing import Any
+
+from textback import compose, phone
+from textback.compose import TemplateError
+from textback.config import CATCH_ALL, Business, Defaults, NumberConfig
+from textback.config_findings import Findings, no_pipe
+from textback.config_values import duration_text
+from textback.message import subject_of
+
+MAX_LIST_FILE = 10_000_000
+
+#: Letters, digits and marks that carriers take in an alphanumeric sender.
+_ALPHANUMERIC = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &._+-]{1,11}", re.ASCII)
+_SHORT_CODE = re.compile(r"[0-9]{3,8}", re.ASCII)
+#: Wednesday and September are the longest day and month.
+SAMPLE_TIME = datetime(2026, 9, 30, 20, 45, tzinfo=UTC)
+
+
+def cross_check(parts: Mapping[str, Any], found: Findings) -> None:
+    """Errors in which more than one key takes part. Tables that are wrong are None in `parts`."""
+    for table, what in (
+        ("pbx", "no Asterisk to watch"),
+        ("smsc", "no carrier account to send with"),
+        ("number", "no number to watch"),
+    ):
+        if not found.raw.get(table) and not found.is_wrong((table,)):
+            found.error((table,), f"there is {what}; add a [[{table}]] table")
+    country = country_of(parts)
+    _unique(found, "pbx", "name", "pbx", str.strip)
+    _unique(found, "smsc", "name", "smsc", str.strip)
+    _unique(found, "number", "did", "", lambda did: phone.to_e164(did, country) or did.strip())
+    _check_numbers(parts, found, country)
+    business = parts["business"]
+    for index, text in enumerate(business.numbers if business else ()):
+        if not phone.to_e164(text, country):
+            why = phone.read(text, country).why
+            hint = "write it in full, as in +12125550101"
+            path = ("business", "numbers", index)
+            found.error(path, f"{text!r} is not a telephone number ({why}); {hint}")
+
+
+def country_of(parts: Mapping[str, Any]) -> str:
+    """The country numbers are read in, also when [business] is wrong."""
+    return parts["business"].country if parts["business"] else "US"
+
+
+def sender_kind(sender: str, country: str) -> str:
+    """ "number", "short code", "letters", or "" for what no carrier takes."""
+    if phone.to_e164(sender, country):
+        return "number"
+    if _SHORT_CODE.fullmatch(sender):
+        return "short code"
+    return "letters" if _ALPHANUMERIC.fullmatch(sender) else ""
+
+
+def check_lists(
+    parts: Mapping[str, Any], found: Findings, folder: FilePath
+) -> tuple[list[str], list[str]]:
+    """The entries of never.staff_files and never.block_files; the lists in the config are checked
+    and left where they are."""
+    never, country = parts["never"], country_of(parts)
+    if never is None:
+        return [], []
+    for key in ("staff", "block"):
+        for index, text in enumerate(getattr(never, key)):
+            try:
+                phone.list_entry(text, country)
+            except ValueError as error:
+                path = ("never", key, index)
+                found.error(path, f"{text!r}: {error}")
+    files = [
+        [e for i, n in enumerate(names) for e in _list_file(folder / n, key, i, found, country)]
+        for key, names in (("staff_files", never.staff_files), ("block_files", never.block_files))
+    ]
+    return files[0], files[1]
+
+
+def check_tls(parts: Mapping[str, Any], found: Findings) -> None:
+    """Certificates that are not there, cannot be used, or are given while TLS is off."""
+    for table in ("pbx", "smsc"):
+        for index, link in enumerate(parts[table]):
+            if link is None:
+                continue
+            path = (table, index)
+            given = [k for k in ("tls_ca", "tls_cert", "tls_key") if getattr(link, k, "")]
+            if given and not link.tls:
+                hint = "set tls = true, or take it out"
+                found.error((*path, given[0]), f"is set, and tls is off; {hint}")
+            if not link.tls:
+                continue
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            if link.tls_ca:
+                load = partial(context.load_verify_locations, link.tls_ca)
+                _try(found, (*path, "tls_ca"), load, link.tls_ca)
+            cert, key = getattr(link, "tls_cert", ""), getattr(link, "tls_key", "")
+            if cert:
+                # The empty password keeps OpenSSL from asking for one on the terminal.
+                load = partial(context.load_cert_chain, cert, key or None, "")
+                _try(found, (*path, "tls_cert"), load, cert, key or cert)
+            elif key:
+                found.error((*path, "tls_key"), "is set without tls_cert; set both")
+
+
+def _try(
+    found: Findings, path: tuple[str | int, ...], action: Callable[[], object], *files: str
+) -> None:
+    try:
+        for file in files:
+            no_pipe(FilePath(file))
+        action()
+    except ssl.SSLError as error:
+        why = error.reason or "not PEM"
+        found.error(path, f"cannot be used ({why}); it must be a PEM file, and the key must fit")
+    except (OSError, ValueError, TypeError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        found.error(path, f"cannot be read ({why}); create it, readable by the service's user")
+
+
+def _check_numbers(parts: Mapping[str, Any], found: Findings, country: str) -> None:
+    routes = {s.name for s in parts["smsc"] if s is not None}
+    if parts["defaults"] is not None:
+        _check_texts(parts["defaults"], found, lambda key: ("defaults", key), parts["business"])
+    for index, number in enumerate(parts["number"]):
+        if number is None:
+            continue
+
+        def at(key: str, index: int = index) -> tuple[str | int, ...]:
+            return found.of_number(index, key)
+
+        if number.ring_timeout < number.abandoned_after:
+            least, most = duration_text(number.abandoned_after), duration_text(number.ring_timeout)
+            path = at("abandoned_after")
+            if not {"abandoned_after"} & set(found.raw["number"][index]):
+                path = at("ring_timeout")
+            text = f"abandoned_after ({least}) is longer than ring_timeout ({most})"
+            found.error(path, f"{text}; lower the first or raise the second")
+        did = number.did.strip()
+        if number.sender and not sender_kind(number.sender, country):
+            text = f"{number.sender!r} is no sender a carrier takes"
+            allowed = "a number in full, a short code, or up to 11 letters and digits"
+            found.error(at("sender"), f"{text}; allowed: {allowed}")
+        elif not number.sender and did != CATCH_ALL and not phone.to_e164(did, country):
+            text = f"a text cannot come from {did!r}, and sender is empty"
+            found.error(at("did"), f"{text}; write the number in full, or set sender")
+        if number.smsc and number.smsc not in routes and not found.is_wrong(("smsc",)):
+            known = ", ".join(sorted(routes)) or "none"
+            found.error(at("smsc"), f"there is no [[smsc]] named {number.smsc!r}; named: {known}")
+        _check_texts(number, found, at, parts["business"])
+
+
+def _check_texts(
+    rules: Defaults,
+    found: Findings,
+    at: Callable[[str], tuple[str | int, ...]],
+    business: Business | None,
+) -> None:
+    for key in ("message", "after_hours_message"):
+        template = getattr(rules, key)
+        if key == "after_hours_message" and not template:
+            continue
+        try:
+            compose.render(template, sample_subject(rules, business))
+        except TemplateError as error:
+            found.error(at(key), f"{error}; mend the message")
+
+
+def sample_subject(rules: Defaults, business: Business | None) -> compose.Subject:
+    """A subject with values as long as they usually get, so that sizes are not underrated."""
+    number = NumberConfig.model_construct(
+        **{
+            "label": "Main line",
+            **rules.__dict__,
+            "did": "+12125550100",
+            "contact_fallback": max(rules.contact_fallback, "Christopher", key=len),
+        }
+    )
+    return subject_of(number, business or Business(name="Business"), SAMPLE_TIME)
+
+
+def _unique(
+    found: Findings, table: str, key: str, default: str, normal: Callable[[str], str]
+) -> None:
+    seen: dict[str, int] = {}
+    tables = found.raw.get(table, [])
+    for index, entry in enumerate(tables):
+        value = entry.get(key, default)
+        if not isinstance(value, str) or not value:
+            continue
+        first = seen.setdefault(normal(value), index)
+        if first != index:
+            place = found.where((table, first, key))
+            text = f"{phone.printable(value)!r} is already at {place}"
+            found.error((table, index, key), f"{text}; each [[{table}]] needs its own {key}")
+
+
+def _list_file(
+    file: FilePath, key: str, index: int, found: Findings, country: str
+) -> Iterator[str]:
+    path = ("never", key, index)
+    try:
+        no_pipe(file)
+        with file.open("rb") as opened:
+            data = opened.read(MAX_LIST_FILE + 1)
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        found.error(path, f"{file} is not text; it must have one number a line")
+        return
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "not a path"
+        found.error(path, f"{file} cannot be read ({why}); create it, or take it out")
+        return
+    if len(data) > MAX_LIST_FILE:
+        found.error(path, f"{file} is larger than {MAX_LIST_FILE} bytes; it must be a list")
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        entry = line.partition("#")[0].strip()
+        if entry:
+            try:
+                yield phone.list_entry(entry, country)
+            except ValueError as error:
+                shown = phone.printable(entry)
+                found.error_at(f"{file}:{number}", f"never.{key}: {shown!r}: {error}")

@@ -1,0 +1,182 @@
+"""The tables [[pbx]] and [[smsc]]: what is watched, and what carries the texts."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, PrivateAttr, SecretStr, field_validator
+
+from textback.config_values import DURATION, Host, Line, Name, Port, Seconds, Table, key
+
+#: Where calls from outside enter FreePBX and Issabel, and the usual names in hand-made dialplans.
+INBOUND_CONTEXTS = (
+    "from-trunk",
+    "from-trunk-*",
+    "from-pstn",
+    "from-pstn-*",
+    "from-did-direct",
+    "ext-did",
+    "ext-did-*",
+    "from-external",
+    "from-outside",
+    "from-provider",
+    "from-dahdi",
+    "from-analog",
+    "from-digital",
+    "inbound",
+    "incoming",
+)
+
+
+class PbxConfig(Table):
+    """An Asterisk to watch. Repeat the table for several; each needs its own name."""
+
+    name: Name = key("pbx", "How it is called in logs and in `textback why`.", sample="pbx")
+    host: Host = key("127.0.0.1", "Where its manager interface (AMI) listens.", sample="127.0.0.1")
+    port: Port = key(5038, "The AMI port; 5039 is usual with TLS.")
+    username: Annotated[Line, Field(min_length=1)] = key(
+        "textback", "The AMI user; conf/asterisk has a ready one with the least permissions."
+    )
+    secret: SecretStr = key(
+        SecretStr(""), "Its secret, in the open.", sample="change-me", secret=True
+    )
+    secret_file: Line = key("", "Or a file that holds the secret.", allowed="a path")
+    secret_credential: Line = key(
+        "", "Or the name of a systemd credential (LoadCredential=) that holds it."
+    )
+    tls: bool = key(False, "Speak TLS to the AMI, and verify it.")
+    tls_ca: Line = key("", "CA certificates to trust instead of the system's.", allowed="a path")
+    tls_hostname: Line = key("", "The name in its certificate, where it is not `host`.")
+    inbound_contexts: tuple[Line, ...] = key(
+        INBOUND_CONTEXTS,
+        "Dialplan contexts in which calls from outside begin. `textback doctor` lists those seen.",
+        allowed="a list of names; a name may end in *",
+    )
+    inbound_endpoints: tuple[Line, ...] = key(
+        (),
+        "Trunks (PJSIP endpoints, SIP peers) from which calls come. When set, context and "
+        "endpoint must both match.",
+        allowed='a list of names: ["mytrunk"]',
+    )
+    unknown_presentation: Literal["skip", "send"] = key(
+        "skip",
+        "What to do when Asterisk has not said whether the caller withheld the number. "
+        "`skip` never texts a caller who asked to stay unknown.",
+    )
+    record: Line = key(
+        "",
+        "Append all AMI traffic to this file, for `textback replay`. It grows.",
+        allowed="a path",
+    )
+
+
+class SmscConfig(Table):
+    """A carrier account (SMPP 3.4). Repeat the table for several; the first is the primary."""
+
+    name: Name = key("smsc", "How it is called in logs.", sample="smsc")
+    host: Host = key(..., "The carrier's SMPP host.", sample="smpp.example.net")
+    port: Port = key(2775, "Its port; 3550 is usual with TLS.", sample=2775)
+    system_id: Annotated[Line, Field(min_length=1, max_length=64)] = key(
+        ..., "The account's user name.", sample="acme"
+    )
+    password: SecretStr = key(
+        SecretStr(""), "Its password, in the open.", sample="changeme", secret=True
+    )
+    password_file: Line = key("", "Or a file that holds the password.", allowed="a path")
+    password_credential: Line = key(
+        "", "Or the name of a systemd credential (LoadCredential=) that holds it."
+    )
+    system_type: Annotated[Line, Field(max_length=12)] = key(
+        "", "Only when the carrier asks for one."
+    )
+    bind: Literal["transceiver", "transmitter+receiver"] = key(
+        "transceiver", "One connection, or two where the carrier has no transceiver bind."
+    )
+    tls: bool = key(False, "Speak TLS to the carrier, and verify it.")
+    tls_ca: Line = key("", "CA certificates to trust instead of the system's.", allowed="a path")
+    tls_hostname: Line = key("", "The name in its certificate, where it is not `host`.")
+    tls_cert: Line = key("", "Our certificate, where the carrier asks for one.", allowed="a path")
+    tls_key: Line = key("", "The key of tls_cert.", allowed="a path")
+    window: Annotated[int, Field(ge=1, le=1000)] = key(
+        10, "Most unanswered submits. After a crash at most this many texts are uncertain."
+    )
+    rate: Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)] = key(
+        10.0, "Segments a second the contract allows; 0 for no limit of ours."
+    )
+    enquire_link: Annotated[Seconds, Field(ge=1, le=3600)] = key(
+        30.0, "Ask for a sign of life after this much silence.", allowed=DURATION
+    )
+    response_timeout: Annotated[Seconds, Field(ge=1, le=600)] = key(
+        30.0, "Wait this long for an answer before the link counts as dead.", allowed=DURATION
+    )
+    alphabet: Literal["gsm", "latin1", "ascii", "ucs2"] = key(
+        "gsm", "What the carrier takes data_coding 0 to mean."
+    )
+    id_format: Literal["auto", "same", "hex_dec", "dec_hex"] = key(
+        "auto",
+        "How message ids in receipts differ from those in submit_sm_resp: hex_dec is hexadecimal "
+        "there and decimal in receipts.",
+    )
+    long_messages: Literal["udh", "sar", "payload"] = key(
+        "udh", "How texts above one segment are sent."
+    )
+    source_ton: Annotated[int, Field(ge=0, le=6)] | None = key(
+        None, "source_addr_ton; unset: detected from the sender.", allowed="0 to 6"
+    )
+    source_npi: Annotated[int, Field(ge=0, le=18)] | None = key(
+        None, "source_addr_npi; unset: detected.", allowed="0 to 18"
+    )
+    dest_ton: Annotated[int, Field(ge=0, le=6)] | None = key(
+        None, "dest_addr_ton; unset: 1, international.", allowed="0 to 6"
+    )
+    dest_npi: Annotated[int, Field(ge=0, le=18)] | None = key(
+        None, "dest_addr_npi; unset: 1, E.164.", allowed="0 to 18"
+    )
+    service_type: Annotated[Line, Field(max_length=5)] = key(
+        "", "Only when the carrier asks for one."
+    )
+    on_uncertain: Literal["hold", "resend"] = key(
+        "hold",
+        "A text whose bytes went out and whose answer never came (crash, cut line): hold it for "
+        "a late receipt or the operator, or send it again at the risk of a second text.",
+    )
+    receipts: bool = key(True, "Ask for delivery receipts.")
+    validity: Literal["relative", "absolute", "none"] = key(
+        "relative", "How limits.max_age is told to the carrier."
+    )
+    tlvs: dict[Annotated[str, Field(max_length=8)], Annotated[str, Field(max_length=2048)]] = key(
+        {},
+        "Vendor parameters sent with every submit.",
+        allowed='{ "0x1400" = "text", "0x1401" = "hex:0a0b" }',
+    )
+
+    _tlvs: tuple[tuple[int, bytes], ...] = PrivateAttr(())
+
+    def model_post_init(self, _context: object) -> None:
+        self._tlvs = tuple(_tlv(tag, value) for tag, value in self.tlvs.items())
+
+    @property
+    def tlv_bytes(self) -> tuple[tuple[int, bytes], ...]:
+        """`tlvs` as they go on the wire: (tag, value)."""
+        return self._tlvs
+
+    @field_validator("tlvs")
+    @classmethod
+    def _tlvs_are_writable(cls, value: dict[str, str]) -> dict[str, str]:
+        for tag, text in value.items():
+            _tlv(tag, text)
+        return value
+
+
+def _tlv(tag: str, value: str) -> tuple[int, bytes]:
+    readable = re.fullmatch(r"0x[0-9a-fA-F]{1,4}|[0-9]{1,5}", tag, re.ASCII)
+    number = int(tag, 16 if tag.startswith("0x") else 10) if readable else -1
+    if not 0 <= number <= 0xFFFF:
+        raise ValueError(f'{tag!r} is not a parameter tag; write it as "0x1400"')
+    if not value.startswith("hex:"):
+        return number, value.encode()
+    try:
+        return number, bytes.fromhex(value[4:])
+    except ValueError as error:
+        raise ValueError(f'{tag} is not hexadecimal; write "hex:0a0b"') from error

@@ -1,0 +1,159 @@
+"""The tables [defaults], [[number]] and their hours: how each watched number behaves."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PrivateAttr, field_validator, model_validator
+
+from textback import schedule
+from textback.config_values import DURATION, Holiday, Line, Seconds, Table, ZoneOrNone, key
+from textback.model import DEFAULT_OUTCOMES, TEXTABLE_OUTCOMES, Outcome
+
+MESSAGE = (
+    "Hi {{contact.name}}, this is {{business.name}}. Sorry we missed your call. How can we help? "
+    "Just reply to this text. Reply STOP to get no more texts."
+)
+
+
+class Hours(Table):
+    """Opening hours; outside them after_hours_message is sent, if there is one."""
+
+    days: Line = key("", "The days `open` speaks of.", allowed='"mon-fri", "sat, sun"')
+    open: Line = key(
+        "", "Hours on those days.", allowed='"09:00-17:00", several with commas, "24h", "closed"'
+    )
+    mon: Line = key("", "Hours on Monday, instead of `open`.", allowed="as open")
+    tue: Line = key("", "Tuesday.", allowed="as open")
+    wed: Line = key("", "Wednesday.", allowed="as open")
+    thu: Line = key("", "Thursday.", allowed="as open")
+    fri: Line = key("", "Friday.", allowed="as open")
+    sat: Line = key("", "Saturday.", allowed="as open")
+    sun: Line = key("", "Sunday.", allowed="as open")
+    holidays: tuple[Holiday, ...] = key(
+        (), "Days without hours.", allowed='"2026-12-25" once, "12-25" every year'
+    )
+    timezone: ZoneOrNone = key("", "Where it is not business.timezone.")
+
+    _week: schedule.Week = PrivateAttr(schedule.ALWAYS)
+
+    @field_validator("days")
+    @classmethod
+    def _days_are_days(cls, value: str) -> str:
+        if value:
+            schedule.parse_days(value)
+        return value
+
+    @field_validator("open", *schedule.DAYS)
+    @classmethod
+    def _hours_are_hours(cls, value: str) -> str:
+        if value:
+            schedule.parse_spans(value)
+        return value
+
+    @field_validator("holidays")
+    @classmethod
+    def _holidays_are_dates(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            schedule.parse_holiday(text)
+        return value
+
+    @model_validator(mode="after")
+    def _days_go_with_open(self) -> Self:
+        if self.days and not self.open:
+            raise ValueError('`days` is set and `open` is not; add open = "09:00-17:00"')
+        return self
+
+    def model_post_init(self, _context: object) -> None:
+        named = {d: getattr(self, d) for d in schedule.DAYS if getattr(self, d)}
+        spans = [schedule.ALWAYS.days[0] if not named and not self.open else ()] * 7
+        for number in schedule.parse_days(self.days) if self.days else range(7):
+            spans[number] = schedule.parse_spans(self.open) if self.open else spans[number]
+        for day, text in named.items():
+            spans[schedule.DAYS.index(day)] = schedule.parse_spans(text)
+        off = [schedule.parse_holiday(text) for text in self.holidays]
+        self._week = schedule.Week(
+            days=tuple(spans),
+            holidays=frozenset(d for d in off if not isinstance(d, tuple)),
+            yearly=frozenset(d for d in off if isinstance(d, tuple)),
+        )
+
+    @property
+    def week(self) -> schedule.Week:
+        return self._week
+
+
+class Defaults(Table):
+    """How every watched number behaves unless its own [[number]] says otherwise."""
+
+    enabled: bool = key(True, "Whether its callers are texted.")
+    sender: Line = key(
+        "",
+        "From whom the text comes; empty: the number that was dialled. Replies come back to it.",
+        allowed="a number, a short code, or up to 11 letters (one-way: nobody can reply)",
+    )
+    message: str = key(
+        MESSAGE,
+        "The text. {{contact.name}}, {{business.name}}, {{number.label}}, {{call.time}} and "
+        "others are filled in; see textback.toml(5).",
+        sample=MESSAGE,
+    )
+    after_hours_message: str = key("", "The text outside `hours`; empty: the same as message.")
+    contact_fallback: Annotated[Line, Field(max_length=30)] = key(
+        "there", "What {{contact.name}} says of a caller whose name is not known."
+    )
+    ring_timeout: Annotated[Seconds, Field(ge=1, le=600)] = key(
+        15.0,
+        "A call that rang this long and was not answered is missed. Keep it below the time after "
+        "which the PBX or a mobile's voicemail takes the call.",
+        allowed=DURATION,
+        sample="15s",
+    )
+    text_at: Literal["ring_timeout", "call_end"] = key(
+        "ring_timeout",
+        "Text while the caller still hears it ring, or wait until the call is over.",
+    )
+    abandoned_after: Annotated[Seconds, Field(ge=0, le=600)] = key(
+        5.0,
+        "A caller who hangs up before ring_timeout is texted only after waiting this long.",
+        allowed=DURATION,
+    )
+    outcomes: tuple[Outcome, ...] = key(
+        DEFAULT_OUTCOMES,
+        "Which missed calls are texted.",
+        allowed="any of " + ", ".join(TEXTABLE_OUTCOMES),
+    )
+    cooldown: Annotated[Seconds, Field(le=31_622_400)] = key(
+        86_400.0,
+        "The same caller gets no second text from the same number for this long; 0: always texts.",
+        allowed=DURATION,
+        sample="24h",
+    )
+    landlines: Literal["skip", "send"] = key(
+        "skip", "Callers the numbering plan knows as fixed lines. It cannot tell in North America."
+    )
+    smsc: Line = key("", "The [[smsc]] that sends for it; empty: the first.", allowed="a name")
+    hours: Hours | None = key(None, "Opening hours, as a table of their own.")
+
+    @field_validator("outcomes")
+    @classmethod
+    def _outcomes_can_be_texted(cls, value: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+        if wrong := [o for o in value if o not in TEXTABLE_OUTCOMES]:
+            raise ValueError(
+                f"{', '.join(wrong)} is never texted; allowed: {', '.join(TEXTABLE_OUTCOMES)}"
+            )
+        return value
+
+
+class NumberConfig(Defaults):
+    """A watched number: calls to it are judged. Any key of [defaults] may stand here as well."""
+
+    did: Annotated[Line, Field(min_length=1, max_length=40)] = key(
+        ...,
+        'The number that was dialled, as Asterisk shows it or in full; "*" is every number that '
+        "has no table of its own.",
+        sample="+12125550100",
+    )
+    label: Annotated[Line, Field(max_length=40)] = key(
+        "", "How people call it. {{number.label}} in messages.", sample="Main line"
+    )

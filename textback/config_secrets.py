@@ -1,0 +1,103 @@
+"""Fetches the secrets of [[pbx]] and [[smsc]]: from the key, a file, or a systemd credential."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import SecretStr
+
+from textback.config_findings import Findings, no_pipe
+from textback.config_lines import Path
+
+MAX_SECRET = 4096
+#: What stands in conf/textback.toml and conf/asterisk; the second fits SMPP's eight characters.
+_PLACEHOLDERS = frozenset({"change-me", "changeme"})
+
+
+def resolve(parts: dict[str, Any], found: Findings, need: bool) -> None:
+    """Put the secret into every [[pbx]] and [[smsc]] in `parts`, whose paths are absolute.
+
+    With `need` False a secret that cannot be fetched is a warning and left empty.
+    """
+    for table, key in (("pbx", "secret"), ("smsc", "password")):
+        for index, link in enumerate(parts[table]):
+            if link is None:
+                continue
+            path = (table, index)
+            secret = _one(link, key, path, found, need)
+            if getattr(link, key).get_secret_value():
+                file = found.where((*path, key)).rpartition(":")[0]
+                _warn_if_public(file, "holds a secret", (*path, key), found)
+            parts[table][index] = link.model_copy(update={key: SecretStr(secret)})
+
+
+def _one(link: Any, key: str, path: Path, found: Findings, need: bool) -> str:
+    ways = [key, f"{key}_file", f"{key}_credential"]
+    given = [w for w in ways[1:] if getattr(link, w)]
+    if key in link.model_fields_set:
+        given.insert(0, key)  # even when empty: some carriers give no password
+    if len(given) != 1:
+        problem = f"{' and '.join(given)} are both set" if given else "no secret is set"
+        found.error(
+            (*path, given[-1] if given else key), f"{problem}; set one of {', '.join(ways)}"
+        )
+        return ""
+    way = given[0]
+    where, value = (*path, way), getattr(link, way)
+    if way == key:
+        text, problem = value.get_secret_value(), ""
+    elif way.endswith("_file"):
+        text, problem = _read(FilePath(value))
+        if not problem:
+            _warn_if_public(value, "holds a secret", where, found)
+    else:
+        text, problem = _credential(value)
+    if problem:
+        (found.error if need else found.warning)(where, problem)
+    elif not text and key == "secret":
+        found.error(where, "is empty; set the secret of the AMI user")
+    elif re.search(r"[\x00-\x1f\x7f]", text):
+        found.error(where, "has a control character; a secret is one line")
+    elif not text.isascii() and key == "password":
+        found.error(where, "has characters that SMPP cannot carry; use ASCII only")
+    elif text in _PLACEHOLDERS:
+        found.warning(where, "is still the sample's; set the real one")
+    return str(text)
+
+
+def _credential(name: str) -> tuple[str, str]:
+    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    if not re.fullmatch(r"[A-Za-z0-9_.@-]+", name) or name in {".", ".."}:
+        return "", "is not the name of a credential; write the ID of LoadCredential=ID:PATH"
+    if not folder:
+        return "", "systemd gave no credentials; add LoadCredential= to the unit, or use a file"
+    return _read(FilePath(folder) / name)
+
+
+def _read(file: FilePath) -> tuple[str, str]:
+    try:
+        no_pipe(file)
+        with file.open("rb") as opened:
+            data = opened.read(MAX_SECRET + 1)
+        text = data.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        return "", f"{file} is not text; it must hold the secret and nothing else"
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        why = getattr(error, "strerror", None) or "not a path"
+        return "", f"{file} cannot be read ({why}); create it, readable by the service's user"
+    if len(data) > MAX_SECRET:
+        return "", f"{file} is larger than {MAX_SECRET} bytes; it must hold the secret alone"
+    return text, "" if text else f"{file} is empty; it must hold the secret"
+
+
+def _warn_if_public(file: str, what: str, path: Path, found: Findings) -> None:
+    try:
+        mode = FilePath(file).stat().st_mode
+    except (OSError, ValueError):
+        return  # a text that never was a file
+    if stat.S_ISREG(mode) and mode & stat.S_IROTH:
+        found.warning(path, f"{file} {what} and is readable by everybody; chmod 0640 {file}")

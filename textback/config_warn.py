@@ -1,0 +1,113 @@
+"""Warnings on a config that can be used: what is allowed and probably not meant."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from textback import compose
+from textback.compose import Measure
+from textback.config import CATCH_ALL, Config, NumberConfig, SmscConfig
+from textback.config_check import sample_subject, sender_kind
+from textback.config_findings import Findings
+from textback.config_lines import Path
+from textback.config_values import duration_text
+
+
+def warn(config: Config, found: Findings, measure: Measure | None) -> None:
+    """Add the warnings; `measure` sizes messages as the gateway will send them."""
+    if config.mode == "shadow":
+        found.warning(("mode",), 'is shadow: nothing is sent; set mode = "live" to send')
+    if "*" in config.limits.countries:
+        text = "any country may be texted, at the price of the dearest; name those you serve"
+        found.warning(("limits", "countries"), text)
+    if config.console.enabled and not _is_loopback(config.console.listen.rpartition(":")[0]):
+        text = "the console has no login and can be reached from the network; use 127.0.0.1"
+        found.warning(("console", "listen"), text)
+    if config.business.country != "US" and "timezone" not in config.business.model_fields_set:
+        text = f"is not set and taken as {config.business.timezone}; set yours"
+        found.warning(("business", "timezone"), text)
+    for index, pbx in enumerate(config.pbx):
+        if not pbx.tls and not _is_loopback(pbx.host):
+            text = "the AMI secret crosses the network in the clear; set tls = true"
+            found.warning(("pbx", index, "host"), text)
+        if pbx.unknown_presentation == "send":
+            text = "callers who withheld their number may be texted"
+            found.warning(("pbx", index, "unknown_presentation"), text)
+    for index, smsc in enumerate(config.smsc):
+        _warn_smsc(smsc, ("smsc", index), found)
+    for index, number in enumerate(config.number):
+        _warn_number(index, number, config, found)
+        _warn_messages(index, number, config, found, measure)
+    if not any(n.enabled for n in config.number):
+        found.warning(("number", 0, "enabled"), "every number is switched off")
+
+
+def _warn_smsc(smsc: SmscConfig, path: Path, found: Findings) -> None:
+    if not smsc.receipts:
+        text = "no text is ever known to have arrived, and an uncertain one is never resolved"
+        found.warning((*path, "receipts"), text)
+    if smsc.on_uncertain == "resend":
+        text = f"after a crash up to {smsc.window} callers may get the same text twice"
+        found.warning((*path, "on_uncertain"), text)
+    if len(smsc.system_id) > 15:
+        found.warning((*path, "system_id"), "SMPP 3.4 allows 15 characters; ask the carrier")
+    if len(smsc.password.get_secret_value()) > 8:
+        text = "is longer than the 8 characters of SMPP 3.4; some carriers cut it, ask yours"
+        found.warning((*path, "password"), text)
+
+
+def _warn_number(index: int, number: NumberConfig, config: Config, found: Findings) -> None:
+    def warning(key: str, text: str) -> None:
+        found.warning(found.of_number(index, key), text)
+
+    if number.did == CATCH_ALL and config.mode == "live":
+        warning("did", "texts from every number of the PBX, fax and private lines too")
+    if not number.outcomes:
+        warning("outcomes", "is empty: no call is ever texted")
+    if number.cooldown == 0:
+        warning("cooldown", "is 0: a caller who tries five times gets five texts")
+    if number.ring_timeout > 45:
+        seconds = duration_text(number.ring_timeout)
+        warning("ring_timeout", f"after {seconds} most callers have hung up or reached voicemail")
+    if number.hours is not None and not number.after_hours_message:
+        warning("hours", "have no effect without after_hours_message")
+    if number.hours is None and number.after_hours_message:
+        warning("after_hours_message", "is never sent, since there are no hours")
+    if sender_kind(number.sender, config.business.country) == "letters":
+        text = "letters are one-way: nobody can reply, nor text STOP; say in the message what to do"
+        warning("sender", text)
+
+
+def _warn_messages(
+    index: int, number: NumberConfig, config: Config, found: Findings, measure: Measure | None
+) -> None:
+    for key in ("message", "after_hours_message"):
+        template = getattr(number, key)
+        if not template:
+            continue
+        path = found.of_number(index, key)
+        text = compose.render(template, sample_subject(number, config.business))
+        if config.business.name.casefold() not in text.casefold():
+            found.warning(path, "does not say who writes; put {{business.name}} in")
+        if not re.search(r"\bstop\b", text, re.IGNORECASE):
+            found.warning(path, 'does not say how to opt out; add "Reply STOP to opt out"')
+        if measure is None:
+            continue
+        parts, encoding, offending = measure(text)
+        if offending:
+            shown = " ".join(repr(c) for c in offending[:8])
+            cost = "a segment holds 70 characters instead of 160"
+            found.warning(path, f"{shown} cannot be sent in GSM 03.38 but in {encoding}: {cost}")
+        if parts > 1:
+            size = f"{parts} segments with a name of usual length ({len(text)} characters)"
+            found.warning(path, f"is {size}; each is charged")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+"""The web side: health and metrics now, the inbox pages later."""

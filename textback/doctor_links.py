@@ -1,0 +1,313 @@
+"""The doctor's eyes on the two links: a login at each Asterisk, a bind at each carrier.
+
+Logging in beside the running daemon disturbs nobody. Binding beside it might: many carriers allow
+one bind per account. So while the daemon runs, its own word (`/healthz`) is taken for the carrier.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from fnmatch import fnmatchcase
+from typing import Any
+
+import aiohttp
+
+from ami_listener.actions import ActionRefused, AmiAction, AmiError
+from ami_listener.connection import Connection, LoginRefused
+from ami_listener.permissions import READ_CLASSES, check_permissions
+from ami_listener.settings import PbxSettings
+from ami_listener.wire import event_name, parse_headers
+from sms_gateway.link import Route
+from sms_gateway.settings import RouteState
+from textback import wiring
+from textback.config import Config, PbxConfig, SmscConfig
+from textback.doctor import Check, fail, ok, warn
+from textback.model import Receipt, Reply
+
+#: Seconds for FullyBooted to come after a login on an Asterisk that is up.
+BOOT_WAIT = 3.0
+ACTION_WAIT = 10.0
+#: Events kept while listening; an unfiltered PBX sends thousands a minute.
+MOST_HEARD = 20_000
+BIND_WAIT = 15.0
+
+MANAGER_FIX = "see conf/asterisk/README; then asterisk -rx 'manager reload'"
+
+
+async def ask_daemon(config: Config) -> Mapping[str, Any] | None:
+    """What the running daemon says of its parts; None when it cannot be asked."""
+    if not config.console.enabled:
+        return None
+    timeout = aiohttp.ClientTimeout(total=5)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(f"http://{config.console.listen}/healthz") as response,
+        ):
+            told = await response.json()
+    except (aiohttp.ClientError, TimeoutError, json.JSONDecodeError, UnicodeDecodeError):
+        return None
+    parts = told.get("parts") if isinstance(told, dict) else None
+    return parts if isinstance(parts, dict) else None
+
+
+def hidden(table: PbxConfig | SmscConfig) -> bool:
+    """Whether its secret is there, but not for whoever runs the doctor: a systemd credential is
+    seen by the service alone. To log in without it would look like an attack."""
+    if isinstance(table, PbxConfig):
+        named, secret = table.secret_file or table.secret_credential, table.secret
+    else:
+        named, secret = table.password_file or table.password_credential, table.password
+    return bool(named) and not secret.get_secret_value()
+
+
+def not_asked(area: str) -> Check:
+    return warn(
+        area,
+        "not tried: its secret can be read by the service only",
+        "start the service, with [console] enabled: then the doctor asks it",
+    )
+
+
+# --- AMI --------------------------------------------------------------------------------------
+
+
+async def check_pbx(pbx: PbxConfig, *, listen: float, seen: bool) -> AsyncIterator[Check]:
+    """Connect, log in, look at the permissions; unless calls were `seen` by the daemon, listen for
+    events for `listen` seconds."""
+    area = f"ami {pbx.name}"
+    settings = wiring.pbx_settings(pbx)
+    heard = _Heard()
+    try:
+        async with Connection(settings, sink=heard.take) as connection:
+            await connection.open()
+            yield ok(area, f"reached {pbx.host}:{pbx.port}, AMI {connection.ami_version}")
+            await connection.login()
+            yield ok(area, f"logged in as {pbx.username}")
+            for check in await _permissions(area, pbx, connection):
+                yield check
+            if seen:
+                return
+            for check in await _listen(area, settings, connection, heard, listen):
+                yield check
+    except LoginRefused as error:
+        yield fail(area, str(error), MANAGER_FIX)
+    except (AmiError, OSError, ValueError) as error:
+        yield fail(
+            area,
+            str(error),
+            f"is Asterisk running, `enabled = yes` in manager.conf, and {pbx.host}:{pbx.port} the "
+            "AMI port? (asterisk -rx 'manager show settings')",
+        )
+
+
+class _Heard:
+    """What came while the doctor listened."""
+
+    def __init__(self) -> None:
+        self.messages: list[bytes] = []
+        self.call = asyncio.Event()  #: a channel was born
+
+    def take(self, raw: bytes) -> None:
+        if len(self.messages) < MOST_HEARD:
+            self.messages.append(raw)
+        if event_name(raw) == b"Newchannel":
+            self.call.set()
+
+
+async def _permissions(area: str, pbx: PbxConfig, connection: Connection) -> list[Check]:
+    booted = await connection.wait_booted(BOOT_WAIT)
+    try:
+        granted = await check_permissions(connection, pbx.username, ACTION_WAIT)
+    except ActionRefused as error:
+        return [warn(area, f"permissions could not be asked for: {error}", MANAGER_FIX)]
+    found: list[Check] = []
+    if not booted and not granted.missing_read:
+        found.append(
+            warn(
+                area,
+                "no FullyBooted came: `read` lacks `system`, or Asterisk is still starting",
+                f"add system to read; {MANAGER_FIX}",
+            )
+        )
+    for name in granted.missing_read or ():
+        level = fail if name == "call" else warn
+        found.append(
+            level(
+                area,
+                f"read lacks {name}: {READ_CLASSES[name]}",
+                f"add {name} to read; {MANAGER_FIX}",
+            )
+        )
+    if granted.missing_read == ():
+        found.append(ok(area, f"read has all of {', '.join(READ_CLASSES)}"))
+    if granted.missing_actions:
+        told = ", ".join(granted.missing_actions)
+        found.append(fail(area, f"not allowed: {told}", f"add reporting to write; {MANAGER_FIX}"))
+    else:
+        found.append(ok(area, "write = reporting: channels and presentation can be asked for"))
+    if granted.excess_actions:
+        told = ", ".join(granted.excess_actions)
+        found.append(
+            warn(area, f"more allowed than is needed: {told}", f"write = reporting; {MANAGER_FIX}")
+        )
+    if granted.timestamps is False:
+        found.append(
+            warn(
+                area,
+                "timestampevents is off: a trace of its events cannot be replayed",
+                f"timestampevents = yes in [general]; {MANAGER_FIX}",
+            )
+        )
+    return found
+
+
+async def _listen(
+    area: str, settings: PbxSettings, connection: Connection, heard: _Heard, seconds: float
+) -> list[Check]:
+    """Switch events on, look at the calls there are, and see what comes, up to the first call."""
+    await connection.ask(AmiAction({"Action": "Events", "EventMask": "on"}), ACTION_WAIT)
+    try:
+        rows = await connection.ask(AmiAction({"Action": "CoreShowChannels"}), ACTION_WAIT)
+    except ActionRefused:
+        rows = []
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await heard.call.wait()
+    connection.raise_if_lost()
+    names = Counter((event_name(raw) or b"?").decode("ascii", "replace") for raw in heard.messages)
+    found = [_events(area, names, len(rows), seconds)]
+    born = [
+        h
+        for raw in heard.messages
+        if event_name(raw) == b"Newchannel"
+        for h in [parse_headers(raw)]
+    ]
+    contexts = Counter(
+        headers.get("context", "")
+        for headers in born
+        if headers.get("channelstatedesc", "").lower() == "ring"
+    )
+    if contexts:
+        found.append(_contexts(area, contexts, settings.inbound.contexts))
+    return found
+
+
+def _events(area: str, names: Counter[str], calls: int, seconds: float) -> Check:
+    if "Newchannel" in names or "Hangup" in names:
+        told = ", ".join(f"{n} {name}" for name, n in names.most_common(4))
+        return ok(area, f"read = call: events arrive ({told})")
+    if calls:
+        return warn(
+            area,
+            f"no call event within {seconds:g} s, though {calls} channels are up: either nothing "
+            "began or ended, or `read` lacks `call`, or an eventfilter drops them",
+            "place a call while `textback doctor --listen 30` runs",
+        )
+    return warn(
+        area,
+        f"no call within {seconds:g} s, so whether call events arrive is not known",
+        "place a call while `textback doctor --listen 30` runs",
+    )
+
+
+def _contexts(area: str, seen: Mapping[str, int], listed: frozenset[str]) -> Check:
+    inbound = {c: n for c, n in seen.items() if any(fnmatchcase(c, p) for p in listed)}
+    if inbound:
+        told = ", ".join(f"{context} ({n})" for context, n in inbound.items())
+        return ok(area, f"calls came in by: {told}")
+    told = ", ".join(f"{context} ({n})" for context, n in seen.items())
+    return warn(
+        area,
+        f"calls began in {told}; none of them is in inbound_contexts",
+        "if calls from outside begin in one of these, add it to inbound_contexts",
+    )
+
+
+def pbx_by_daemon(pbx: PbxConfig, parts: Mapping[str, Any]) -> list[Check]:
+    """What the daemon has seen of this Asterisk since it started."""
+    area = f"ami {pbx.name}"
+    part = parts.get(f"ami:{pbx.name}")
+    if not isinstance(part, dict):
+        return [
+            warn(area, "the running daemon does not know it", "systemctl reload textback"),
+        ]
+    if not part.get("ok"):
+        return [
+            fail(area, f"the daemon's link is {part.get('state')}: {part.get('says')}", MANAGER_FIX)
+        ]
+    found = [ok(area, f"the daemon's link is up: {part.get('says')}")]
+    quiet = part.get("last_event_age")
+    if isinstance(quiet, int | float):
+        found.append(ok(area, f"the daemon's last call event came {quiet:.0f} s ago"))
+    seen = part.get("contexts")
+    if isinstance(seen, dict) and seen:
+        found.append(_contexts(area, seen, frozenset(pbx.inbound_contexts)))
+    return found
+
+
+def calls_seen(pbx: PbxConfig, parts: Mapping[str, Any] | None) -> bool:
+    """Whether the daemon has seen a call of this Asterisk: then call events do arrive."""
+    part = (parts or {}).get(f"ami:{pbx.name}")
+    return isinstance(part, dict) and bool(part.get("contexts"))
+
+
+# --- SMPP -------------------------------------------------------------------------------------
+
+
+def smsc_by_daemon(smsc: SmscConfig, parts: Mapping[str, Any]) -> Check:
+    area = f"smpp {smsc.name}"
+    part = parts.get(f"smpp:{smsc.name}")
+    if not isinstance(part, dict):
+        return warn(area, "the running daemon does not know it", "systemctl reload textback")
+    said = f"the daemon's bind is {part.get('state')}: {part.get('says')}"
+    return ok(area, said) if part.get("ok") else fail(area, said, _bind_fix(smsc))
+
+
+def _bind_fix(smsc: SmscConfig) -> str:
+    return (
+        f"check host, port, system_id, password, tls and bind of [[smsc]] {smsc.name}, and that "
+        "the carrier allows this address"
+    )
+
+
+async def check_smsc(smsc: SmscConfig, country: str, *, wait: float = BIND_WAIT) -> Check:
+    """Bind as the daemon would, and unbind."""
+    area = f"smpp {smsc.name}"
+    changed = asyncio.Event()
+
+    async def keep(_: Receipt | Reply) -> None:
+        # Whoever is not stored is not acknowledged: the carrier brings it again to the daemon.
+        raise ConnectionAbortedError("the doctor keeps nothing")
+
+    route = Route(
+        wiring.route_settings(smsc, country),
+        on_receipt=keep,
+        on_reply=keep,
+        on_state=lambda *_: changed.set(),
+    )
+    task = asyncio.create_task(route.run(), name=f"doctor-{smsc.name}")
+    try:
+        async with asyncio.timeout(wait):
+            while route.state not in (RouteState.BOUND, RouteState.REFUSED):
+                await changed.wait()
+                changed.clear()
+    except TimeoutError:
+        return fail(area, f"not bound within {wait:g} s: {_detail(route)}", _bind_fix(smsc))
+    finally:
+        detail, state = _detail(route), route.state
+        await route.stop(5.0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    if state is RouteState.BOUND:
+        return ok(area, f"bound to {smsc.host}:{smsc.port}: {detail}")
+    return fail(area, detail, _bind_fix(smsc))
+
+
+def _detail(route: Route) -> str:
+    return re.sub(r"; next attempt in .*", "", str(route.detail))

@@ -1,0 +1,199 @@
+"""How the daemon stands: for /healthz, /metrics and the line `systemctl status` shows."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from textback import __version__
+from textback.config import Config
+from textback.console.health import Health, PartHealth
+from textback.metrics import Metrics, Part
+from textback.model import Moment, OutboxState
+from textback.store.errors import StoreError
+from textback.store.store import Store
+
+#: Seconds the store has to answer a monitor.
+STORE_PATIENCE = 5.0
+#: Bytes below which a commit may fail any moment.
+NO_SPACE = 20 * 2**20
+#: Seconds a text may wait before the outbox counts as stuck; at most half of limits.max_age.
+STUCK = 300.0
+#: Facts about calls in memory from which on the store is too slow, or gone.
+BACKLOG = 1_000
+
+
+class AmiView(Protocol):
+    """What is shown of a PBX link."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def detail(self) -> str: ...
+    @property
+    def warnings(self) -> Mapping[str, str]: ...
+    @property
+    def asterisk_version(self) -> str: ...
+    @property
+    def counters(self) -> dict[str, int]: ...
+    @property
+    def last_event(self) -> Moment | None: ...
+    @property
+    def contexts_seen(self) -> Mapping[str, int]: ...
+    @property
+    def contexts_unlisted(self) -> list[str]: ...
+
+
+class SmppView(Protocol):
+    """What is shown of a route."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def detail(self) -> str: ...
+    @property
+    def counters(self) -> Mapping[str, int]: ...
+
+
+class Standing:
+    """Looks at the parts when asked; keeps nothing."""
+
+    def __init__(
+        self,
+        *,
+        config: Callable[[], Config],
+        pbxs: Mapping[str, AmiView],
+        routes: Mapping[str, SmppView],
+        dead: Callable[[], list[str]],
+        facts: Callable[[], tuple[int, int]],
+        store: Store,
+        store_path: Path,
+        metrics: Metrics,
+    ) -> None:
+        """`dead` names parts that should be alive; `facts` are (waiting, lost) of intake."""
+        self._config = config
+        self._pbxs = pbxs
+        self._routes = routes
+        self._dead = dead
+        self._facts = facts
+        self._store = store
+        self._path = store_path
+        self._metrics = metrics
+        metrics.watch(self.ami_parts, self.smpp_parts)
+
+    def ami_parts(self) -> Iterable[Part]:
+        return [
+            Part(name, link.state == "up", str(link.state), link.counters)
+            for name, link in self._pbxs.items()
+        ]
+
+    def smpp_parts(self) -> Iterable[Part]:
+        return [
+            Part(name, route.state == "bound", str(route.state), route.counters)
+            for name, route in self._routes.items()
+        ]
+
+    def status_line(self) -> str:
+        """One line for `systemctl status`."""
+        told: list[str] = [self._config().mode]
+        told += [f"AMI {part.name} {part.state}" for part in self.ami_parts()]
+        told += [f"SMPP {part.name} {part.state}" for part in self.smpp_parts()]
+        return "; ".join(told)
+
+    async def exposition(self) -> bytes:
+        """The body of /metrics; without the store's part when the store does not answer."""
+        stock = await self._stock()
+        self._metrics.facts(*self._facts())
+        self._metrics.store_up.set(0 if isinstance(stock, str) else 1)
+        if not isinstance(stock, str):
+            self._metrics.stock(*stock)
+        return self._metrics.expose()
+
+    async def health(self) -> Health:
+        parts = [self._ami(name, link) for name, link in self._pbxs.items()]
+        parts += [self._smpp(name, route) for name, route in self._routes.items()]
+        parts += await self._store_parts()
+        waiting, lost = self._facts()
+        parts.append(
+            PartHealth(
+                "intake",
+                waiting < BACKLOG,
+                "keeping up" if waiting < BACKLOG else "behind",
+                {"facts_waiting": waiting, "facts_lost": lost},
+            )
+        )
+        dead = self._dead()
+        state = f"dead: {', '.join(dead)}" if dead else "alive"
+        parts.append(PartHealth("tasks", not dead, state))
+        return Health(self._config().mode, __version__, tuple(parts))
+
+    def _ami(self, name: str, link: AmiView) -> PartHealth:
+        heard = link.last_event
+        detail: dict[str, Any] = {
+            "says": link.detail,
+            "asterisk": link.asterisk_version,
+            "last_event_age": round(_age(heard.utc), 1) if heard else None,
+            "contexts": dict(link.contexts_seen),
+            "contexts_unlisted": link.contexts_unlisted,
+            "warnings": list(link.warnings.values()),
+        }
+        return PartHealth(f"ami:{name}", link.state == "up", str(link.state), detail)
+
+    def _smpp(self, name: str, route: SmppView) -> PartHealth:
+        bound = route.state == "bound"
+        return PartHealth(f"smpp:{name}", bound, str(route.state), {"says": route.detail})
+
+    async def _stock(self) -> tuple[Mapping[OutboxState, int], float] | str:
+        """Texts by state and the age of the oldest waiting, in seconds; or why it is not known."""
+        try:
+            async with asyncio.timeout(STORE_PATIENCE):
+                counts = await self._store.counts()
+                oldest = await self._store.oldest_queued()
+        except StoreError as error:
+            return str(error)
+        except TimeoutError:
+            return f"no answer within {STORE_PATIENCE:g} s"
+        return counts, max(0.0, _age(oldest)) if oldest else 0.0
+
+    async def _store_parts(self) -> list[PartHealth]:
+        stock = await self._stock()
+        if isinstance(stock, str):
+            return [PartHealth("store", False, stock)]
+        try:
+            free = (await asyncio.to_thread(shutil.disk_usage, self._path.parent)).free
+        except OSError as error:  # its folder is gone, or is not ours any more
+            return [PartHealth("store", False, f"{self._path.parent}: {error.strerror}")]
+        state, ok = "writable", True
+        if trouble := self._store.trouble:
+            # What a write met is the truth; the rest is only what may be foreseen.
+            state, ok = trouble, False
+        elif not await asyncio.to_thread(os.access, self._path, os.W_OK):
+            state, ok = "read-only", False
+        elif free < NO_SPACE:
+            state, ok = "disk full", False
+        counts, oldest = stock
+        stuck = min(STUCK, self._config().limits.max_age / 2)
+        waiting = counts[OutboxState.QUEUED]
+        return [
+            PartHealth("store", ok, state, {"free_bytes": free}),
+            PartHealth(
+                "outbox",
+                oldest <= stuck,
+                "moving" if oldest <= stuck else "stuck",
+                {
+                    "queued": waiting,
+                    "oldest_queued_age": round(oldest, 1),
+                    "uncertain": counts[OutboxState.UNCERTAIN],
+                    "held": counts[OutboxState.HELD],
+                },
+            ),
+        ]
+
+
+def _age(at: datetime) -> float:
+    return (datetime.now(UTC) - at).total_seconds()

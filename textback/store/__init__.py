@@ -1,0 +1,1 @@
+"""The store: what was seen, decided, sent and answered, on disk."""

@@ -1,0 +1,45 @@
+"""What can go wrong with the store, split by what the caller must do.
+
+StoreError                      the message is a sentence for the operator
+├── StoreUnavailableError       try again later: full disk, read-only file system, locked, I/O error
+├── StoreTooNewError            written by a newer textback: upgrade, or restore the backup
+├── StoreForeignError           the file is not a textback database
+├── IllegalTransitionError      OUTBOX_TRANSITIONS does not allow this step; nothing was changed
+└── NoSuchRowError              no such text or call
+"""
+
+from __future__ import annotations
+
+from textback.model import OutboxState
+
+
+class StoreError(Exception):
+    """Something the store cannot do, in words for the operator."""
+
+
+class StoreUnavailableError(StoreError):
+    """The database cannot be written or read just now; nothing was changed, try again later."""
+
+
+class StoreTooNewError(StoreError):
+    """The database was written by a newer textback."""
+
+
+class StoreForeignError(StoreError):
+    """The file is not a textback database."""
+
+
+class IllegalTransitionError(StoreError):
+    """A text cannot go from one state to the other."""
+
+    def __init__(self, row_id: int, state: OutboxState, wanted: str, why: str = "") -> None:
+        super().__init__(
+            f"text {row_id} is {state.value} and cannot be {wanted}" + (f": {why}" if why else "")
+        )
+        self.row_id = row_id
+        self.state = state
+        self.wanted = wanted
+
+
+class NoSuchRowError(StoreError):
+    """No text has this number."""

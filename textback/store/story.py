@@ -1,0 +1,223 @@
+"""One call's whole story out of the tables, and the ways to find a call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
+
+from textback.model import CallKey, CallStory, OutboxRow, OutboxState, Phase, StoryEvent
+from textback.store.errors import NoSuchRowError
+from textback.store.rows import done_parts, gates_from_json, to_outbox_row
+from textback.store.tables import (
+    AttemptResult,
+    attempts,
+    calls,
+    operator_log,
+    outbox,
+    parts,
+    receipts,
+    replies,
+    verdicts,
+)
+
+#: A reply this long after a text is not an answer to it any more.
+THREAD = timedelta(days=30)
+
+_RESULT_WORDS = {
+    AttemptResult.OPEN: "no answer yet",
+    AttemptResult.ACCEPTED: "accepted",
+    AttemptResult.REFUSED: "refused",
+    AttemptResult.LATER: "not now",
+    AttemptResult.UNSURE: "no answer came; it may or may not have arrived",
+    AttemptResult.LOST: "the service stopped before an answer came",
+}
+_VERDICT_AT = {
+    Phase.RING_TIMEOUT: "while the phone rang",
+    Phase.VOICEMAIL: "when the caller reached voicemail",
+    Phase.ENDED: "when the call ended",
+}
+
+
+def story(db: Connection, call_id: int) -> CallStory:
+    """Raises NoSuchRowError."""
+    call = db.execute(select(calls).where(calls.c.id == call_id)).one_or_none()
+    if call is None:
+        raise NoSuchRowError(f"no call {call_id}")
+    verdict = db.execute(select(verdicts).where(verdicts.c.call_id == call_id)).one_or_none()
+    row = db.execute(select(outbox).where(outbox.c.call_id == call_id)).one_or_none()
+    events = [*_call_events(call), *_verdict_events(verdict)]
+    text: OutboxRow | None = None
+    if row is not None:
+        text = to_outbox_row(row, done_parts(db, [row.id]).get(row.id, frozenset()))
+        events += _text_events(db, row)
+    events.sort(key=lambda e: e.at)
+    return CallStory(
+        call_id=call.id,
+        key=CallKey(pbx=call.pbx, boot=call.boot, uniqueid=call.uniqueid),
+        direction=call.direction,
+        caller=call.caller_e164 or call.caller,
+        caller_name=call.caller_name,
+        did=call.number or call.did,
+        number_label=call.number_label,
+        started=call.started_at,
+        ringing=call.ringing_at,
+        answered=call.answered_at,
+        ended=call.ended_at,
+        outcome=call.outcome if call.ended_at else None,
+        waited=call.waited,
+        trail=tuple((float(after), str(what)) for after, what in call.trail),
+        verdict="pending" if verdict is None else "send" if verdict.send else "skip",
+        reason=verdict.reason if verdict else "",
+        gates=gates_from_json(verdict.gates) if verdict else (),
+        decided=verdict.decided_at if verdict else None,
+        outbox=text,
+        events=tuple(events),
+    )
+
+
+def _call_events(call: Row[Any]) -> Iterable[StoryEvent]:
+    if call.ended_at is not None:
+        note = "; part of it was not seen" if call.gap else ""
+        note += f"; {call.tainted}" if call.tainted else ""
+        words = f"ended: {call.outcome.value}{note}"
+        yield StoryEvent(at=call.ended_at, kind="call", text=words)
+
+
+def _verdict_events(verdict: Row[Any] | None) -> Iterable[StoryEvent]:
+    if verdict is not None:
+        words = "text this caller" if verdict.send else f"no text: {verdict.reason}"
+        moment = _VERDICT_AT.get(verdict.phase, "")
+        yield StoryEvent(at=verdict.decided_at, kind="verdict", text=f"{words} {moment}".rstrip())
+
+
+def _text_events(db: Connection, row: Row[Any]) -> list[StoryEvent]:
+    """The life of one text: written, tried, answered, received, replied to, handled."""
+    first = "decided, not sent" if row.state is OutboxState.SHADOW else "queued"
+    events = [StoryEvent(at=row.created_at, kind="outbox", text=f"text {row.id} {first}")]
+    events += _attempt_events(db, row.id)
+    events += _receipt_events(db, row.id)
+    events += _reply_events(db, row)
+    query = select(operator_log).where(operator_log.c.row_id == row.id)
+    events += [
+        StoryEvent(
+            at=entry.at,
+            kind="operator",
+            text=f"{entry.by}: {entry.verb}" + (f" ({entry.detail})" if entry.detail else ""),
+        )
+        for entry in db.execute(query)
+    ]
+    quiet = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.SHADOW)
+    if row.state not in quiet and row.changed_at > row.created_at:
+        words = row.state.value + (f": {row.reason}" if row.reason else "")
+        events.append(StoryEvent(at=row.changed_at, kind="outbox", text=words))
+    return events
+
+
+def _attempt_events(db: Connection, row_id: int) -> Iterable[StoryEvent]:
+    query = select(attempts).where(attempts.c.row_id == row_id).order_by(attempts.c.number)
+    for a in db.execute(query):
+        words = f"attempt {a.number} through {a.route}"
+        yield StoryEvent(at=a.started_at, kind="attempt", text=words)
+        if a.finished_at is not None:
+            status = f" {a.name or ''} (0x{a.status:08x})" if a.status else ""
+            detail = f": {a.detail}" if a.detail else ""
+            words = f"attempt {a.number}: {_RESULT_WORDS[a.result]}{status}{detail}"
+            yield StoryEvent(at=a.finished_at, kind="attempt", text=words)
+    query = select(parts).where(parts.c.row_id == row_id).order_by(parts.c.number)
+    for part in db.execute(query):
+        words = f"part {part.number} of {part.total} has message id {part.message_id or 'unknown'}"
+        yield StoryEvent(at=part.accepted_at, kind="attempt", text=words)
+
+
+def _receipt_events(db: Connection, row_id: int) -> Iterable[StoryEvent]:
+    query = select(receipts).where(receipts.c.row_id == row_id).order_by(receipts.c.id)
+    for r in db.execute(query):
+        part = f" for part {r.part}" if r.part and r.part > 1 else ""
+        error = f", error {r.error}" if r.error.strip("0") else ""
+        words = f"receipt{part}: {r.state.value}{error} ({r.note})"
+        yield StoryEvent(at=r.at, kind="receipt", text=words)
+
+
+def _reply_events(db: Connection, row: Row[Any]) -> Iterable[StoryEvent]:
+    """What the handset wrote back to this number, up to the next text it got from there."""
+    after = db.execute(
+        select(func.min(outbox.c.created_at)).where(
+            outbox.c.recipient == row.recipient,
+            outbox.c.sender == row.sender,
+            outbox.c.created_at > row.created_at,
+            outbox.c.maybe_sent,
+        )
+    ).scalar_one()
+    end = min(after or row.created_at + THREAD, row.created_at + THREAD)
+    query = (
+        select(replies)
+        .where(
+            replies.c.sender == row.recipient,
+            replies.c.recipient.in_((row.sender, row.sender.lstrip("+"), row.number)),
+            replies.c.at >= row.created_at,
+            replies.c.at < end,
+        )
+        .order_by(replies.c.at, replies.c.id)
+    )
+    for reply in db.execute(query):
+        part = f" (part {reply.part} of {reply.parts})" if reply.parts > 1 else ""
+        yield StoryEvent(at=reply.at, kind="reply", text=f"{reply.text}{part}")
+
+
+# --- finding ----------------------------------------------------------------------------------
+
+
+def find(
+    db: Connection, wanted: Sequence[str], *, since: datetime | None = None, limit: int = 20
+) -> list[CallStory]:
+    """Calls by number or by call-id, the newest first.
+
+    Each of `wanted` is one spelling: a caller in E.164 or as received, `pbx:uniqueid`, an Asterisk
+    Uniqueid or Linkedid, or our own call number.
+    """
+    hits: list[ColumnElement[bool]] = []
+    for word in wanted:
+        hits += [
+            calls.c.caller_e164 == word,
+            calls.c.caller == word,
+            calls.c.uniqueid == word,
+            calls.c.linkedid == word,
+        ]
+        pbx, colon, uniqueid = word.partition(":")
+        if colon:
+            hits.append(and_(calls.c.pbx == pbx, calls.c.uniqueid == uniqueid))
+        if word.isascii() and word.isdigit() and len(word) < 10:
+            hits.append(calls.c.id == int(word))
+    if not any(wanted):
+        return []
+    query = select(calls.c.id).where(or_(*hits))
+    if since is not None:
+        query = query.where(calls.c.started_at >= since)
+    ids = db.execute(query.order_by(calls.c.started_at.desc()).limit(limit)).scalars().all()
+    return [story(db, call_id) for call_id in ids]
+
+
+def calls_list(
+    db: Connection,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = 50,
+    living: bool = False,
+    inbound_only: bool = False,
+) -> list[CallStory]:
+    """The newest calls, living ones included; `living`: only those."""
+    query = select(calls.c.id)
+    if since is not None:
+        query = query.where(calls.c.started_at >= since)
+    if until is not None:
+        query = query.where(calls.c.started_at < until)
+    if living:
+        query = query.where(calls.c.ended_at.is_(None))
+    if inbound_only:
+        query = query.where(calls.c.direction == "inbound")
+    query = query.order_by(calls.c.started_at.desc(), calls.c.id.desc()).limit(limit)
+    return [story(db, call_id) for call_id in db.execute(query).scalars().all()]

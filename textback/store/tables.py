@@ -1,0 +1,343 @@
+"""The tables of the store, as SQLAlchemy Core sees them; the migrations build the same.
+
+States carry CHECK constraints made from the enums. `verdicts.reason` has none: the list of reasons
+grows with every release, and a CHECK would mean rewriting the biggest table each time.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Enum,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+from textback.model import Direction, OutboxState, Outcome, Phase, Presentation, ReceiptState
+
+#: NUL ends a string in PostgreSQL; a lone surrogate has no UTF-8.
+_UNSTORABLE = re.compile("[\\0\ud800-\udfff]")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant, stored in UTC. A datetime without a zone is refused: it could be any hour."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a datetime without a zone cannot be stored: {value!r}")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        # SQLite keeps text and hands back a naive value; it is UTC because we wrote it so.
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Words(TypeDecorator[str]):
+    """Text from outside. What a database refuses (NUL, half a surrogate pair) becomes U+FFFD."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None or (value.isascii() and "\0" not in value):
+            return value
+        return _UNSTORABLE.sub("\ufffd", value)
+
+
+class AttemptResult(StrEnum):
+    """How one attempt at submitting ended."""
+
+    OPEN = "open"  #: recorded before the first byte; no answer yet
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    LATER = "later"
+    UNSURE = "unsure"
+    LOST = "lost"  #: found open at start-up: the service died with bytes perhaps on the wire
+
+
+def _choice(kind: type[StrEnum], name: str) -> Enum:
+    return Enum(
+        kind,
+        native_enum=False,
+        create_constraint=True,
+        length=24,
+        name=name,
+        values_callable=lambda members: [m.value for m in members],
+    )
+
+
+#: SQLite gives out row numbers by itself only for a plain INTEGER primary key.
+_Id = BigInteger().with_variant(Integer(), "sqlite")
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("pbx", Words, nullable=False),
+    Column("boot", Words, nullable=False),
+    Column("uniqueid", Words, nullable=False),
+    Column("linkedid", Words, nullable=False),
+    Column("phase", _choice(Phase, "phase"), nullable=False),
+    Column("phase_at", UtcDateTime, nullable=False),
+    Column("direction", _choice(Direction, "direction"), nullable=False),
+    Column("channel", Words, nullable=False),
+    Column("context", Words, nullable=False),
+    Column("caller", Words, nullable=False),
+    Column("caller_name", Words, nullable=False),
+    Column("caller_final", Words, nullable=False),
+    Column("caller_e164", Words, nullable=False),  # "" where it could not be read
+    Column("did", Words, nullable=False),
+    Column("number", Words, nullable=False),  # the [[number]] it belongs to, "" for none
+    Column("number_label", Words, nullable=False),
+    Column("presentation", _choice(Presentation, "presentation"), nullable=False),
+    Column("queue", Words, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ringing_at", UtcDateTime),
+    Column("answered_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("outcome", _choice(Outcome, "outcome"), nullable=False),
+    Column("waited", Float, nullable=False),
+    Column("gap", Boolean, nullable=False),
+    Column("tainted", Words, nullable=False),
+    Column("late", Boolean, nullable=False),
+    Column("trail", JSON, nullable=False),  # [[seconds, text], ...]
+    # Uniqueids repeat after an Asterisk restart, so the start is part of the key.
+    UniqueConstraint("pbx", "boot", "uniqueid"),
+    Index("ix_calls_started_at", "started_at"),
+    Index("ix_calls_caller_e164_started_at", "caller_e164", "started_at"),
+    Index("ix_calls_caller_started_at", "caller", "started_at"),
+    Index("ix_calls_uniqueid", "uniqueid"),
+    Index("ix_calls_linkedid", "linkedid"),
+    # Few rows at a time: those that an unclean end left open are looked for at start.
+    Index(
+        "ix_calls_living",
+        "pbx",
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("call_id", _Id, ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True),
+    Column("send", Boolean, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("phase", _choice(Phase, "phase"), nullable=False),  # the fact that decided
+    Column("decided_at", UtcDateTime, nullable=False),
+    Column("gates", JSON, nullable=False),  # [[name, passed, value, rule], ...]
+    Index("ix_verdicts_decided_at", "decided_at"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    # At most one text per call, whatever happens above.
+    Column("call_id", _Id, ForeignKey("calls.id", ondelete="SET NULL"), unique=True),
+    Column("state", _choice(OutboxState, "state"), nullable=False),
+    Column("recipient", Words, nullable=False),
+    Column("sender", Words, nullable=False),
+    Column(
+        "number", Words, nullable=False
+    ),  # the [[number]] it was sent for: cooldown is per number
+    Column("text", Words, nullable=False),
+    Column("route", Words, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),  # attempts and throttled ones: numbers `attempts`
+    Column("segments", Integer, nullable=False),  # 0 until first claimed
+    Column("maybe_sent", Boolean, nullable=False),  # any byte of it may be with an SMSC
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("claimed_at", UtcDateTime),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("reason", Words, nullable=False),
+    # Partial, and with the state spelt out so that the planner can prove it: the queue stays small
+    # beside the million texts that have left it.
+    Index(
+        "ix_outbox_due",
+        "due_at",
+        "id",
+        sqlite_where=text("state = 'queued'"),
+        postgresql_where=text("state = 'queued'"),
+    ),
+    Index(
+        "ix_outbox_expires",
+        "expires_at",
+        sqlite_where=text("state = 'queued'"),
+        postgresql_where=text("state = 'queued'"),
+    ),
+    # Carries all that the history asks, so a cap is counted without touching the table.
+    Index("ix_outbox_history", "created_at", "state", "maybe_sent", "call_id"),
+    Index("ix_outbox_recipient_created_at", "recipient", "created_at"),
+    Index("ix_outbox_state", "state", "id"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("row_id", _Id, ForeignKey("outbox.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("route", Words, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("result", _choice(AttemptResult, "result"), nullable=False),
+    Column("status", BigInteger, nullable=False),  # command_status, 32 bits unsigned
+    Column("name", Words, nullable=False),
+    Column("detail", Words, nullable=False),
+)
+
+parts = Table(
+    "parts",
+    metadata,
+    Column("row_id", _Id, ForeignKey("outbox.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),  # 1-based
+    Column("total", Integer, nullable=False),
+    Column("route", Words, nullable=False),
+    Column("message_id", Words, nullable=False),  # exactly as received
+    Column("accepted_at", UtcDateTime, nullable=False),
+    Column("receipt", _choice(ReceiptState, "receipt")),
+    Column("receipt_at", UtcDateTime),
+    Column("error", Words, nullable=False),
+)
+
+#: Every form a part's message_id may come back in; a receipt matches when one of its own is here.
+message_ids = Table(
+    "message_ids",
+    metadata,
+    Column("route", Words, primary_key=True),
+    Column("form", Words, primary_key=True),
+    Column("row_id", _Id, ForeignKey("outbox.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("route", Words, nullable=False),
+    Column("message_id", Words, nullable=False),
+    Column("state", _choice(ReceiptState, "state"), nullable=False),
+    Column("error", Words, nullable=False),
+    Column("sender", Words, nullable=False),  # the handset
+    Column("recipient", Words, nullable=False),  # our number
+    Column("done_at", UtcDateTime),
+    Column("at", UtcDateTime, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("row_id", _Id, ForeignKey("outbox.id", ondelete="SET NULL")),  # NULL: unmatched
+    Column("part", Integer),
+    Column("note", Words, nullable=False),  # how it was matched, or why it was not
+    Index("ix_receipts_row_id", "row_id"),
+    Index("ix_receipts_at", "at"),
+    Index(
+        "ix_receipts_unmatched",
+        "sender",
+        "at",
+        sqlite_where=text("row_id IS NULL"),
+        postgresql_where=text("row_id IS NULL"),
+    ),
+)
+
+#: Forms of receipts that matched nothing yet: they wait here for the Accepted they overtook.
+receipt_forms = Table(
+    "receipt_forms",
+    metadata,
+    Column("route", Words, primary_key=True),
+    Column("form", Words, primary_key=True),
+    Column("receipt_id", _Id, ForeignKey("receipts.id", ondelete="CASCADE"), primary_key=True),
+    Index("ix_receipt_forms_receipt_id", "receipt_id"),
+    sqlite_with_rowid=False,
+)
+
+replies = Table(
+    "replies",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("route", Words, nullable=False),
+    Column("sender", Words, nullable=False),  # the handset
+    Column("recipient", Words, nullable=False),  # our number
+    Column("text", Words, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    # One row per deliver_sm; `reference`, `part` and `parts` are what putting together needs.
+    Column("reference", Integer),
+    Column("part", Integer, nullable=False),
+    Column("parts", Integer, nullable=False),
+    Column("word", Words, nullable=False),  # "stop" | "start" | "help" | ""
+    Column("raw", LargeBinary, nullable=False),
+    Index("ix_replies_sender_at", "sender", "at"),
+    Index("ix_replies_at", "at"),
+)
+
+opt_outs = Table(
+    "opt_outs",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("number", Words, nullable=False),
+    Column("word", Words, nullable=False),  # what the handset wrote, or who entered it
+    Column("at", UtcDateTime, nullable=False),
+    Column("lifted_at", UtcDateTime),
+    Column("lifted_by", Words, nullable=False),
+    Index(
+        "uq_opt_outs_active",
+        "number",
+        unique=True,
+        sqlite_where=text("lifted_at IS NULL"),
+        postgresql_where=text("lifted_at IS NULL"),
+    ),
+)
+
+operator_log = Table(
+    "operator_log",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("by", Words, nullable=False),
+    Column("verb", Words, nullable=False),
+    Column("row_id", _Id, ForeignKey("outbox.id", ondelete="SET NULL")),
+    Column("detail", Words, nullable=False),
+    Index("ix_operator_log_row_id", "row_id"),
+)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", Words, primary_key=True),
+    Column("value", Words, nullable=False),
+)

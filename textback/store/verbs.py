@@ -1,0 +1,133 @@
+"""The operator's verbs on texts, and lists of texts for the command line and the console."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
+
+from textback.model import OutboxRow, OutboxState, Send
+from textback.store.calls import new_text
+from textback.store.errors import IllegalTransitionError, NoSuchRowError, StoreError
+from textback.store.rows import RowFilter, outbox_rows, to_outbox_row
+from textback.store.tables import operator_log, outbox
+from textback.store.transitions import require, sources
+
+_VERBS: Mapping[str, OutboxState] = {
+    "hold": OutboxState.HELD,
+    "release": OutboxState.QUEUED,
+    "drop": OutboxState.DROPPED,
+}
+
+
+def _where(rows: RowFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if rows.ids:
+        found.append(outbox.c.id.in_(sorted(rows.ids)))
+    if rows.states:
+        found.append(outbox.c.state.in_(sorted(rows.states)))
+    if rows.to:
+        found.append(outbox.c.recipient == rows.to)
+    if rows.route:
+        found.append(outbox.c.route == rows.route)
+    if rows.older_than:
+        found.append(outbox.c.created_at < rows.older_than)
+    return found
+
+
+def change(
+    db: Connection,
+    verb: str,
+    rows: RowFilter,
+    *,
+    reason: str,
+    by: str,
+    now: datetime,
+    expires: datetime | None = None,
+) -> list[OutboxRow]:
+    """hold, release or drop; all rows or none. Returns them as they are now.
+
+    Rows named by number must be allowed to go there, else IllegalTransitionError. A filter without
+    numbers takes those that are. `expires` gives released texts a new end.
+    """
+    wanted = _VERBS[verb]
+    if not rows:
+        raise StoreError(f"{verb}: say which texts are meant")
+    query = select(outbox).where(*_where(rows)).order_by(outbox.c.id)
+    if not rows.ids:
+        query = query.where(outbox.c.state.in_(sources(wanted)))
+    found = db.execute(query).all()
+    missing = rows.ids - {row.id for row in found}
+    if missing:
+        some = ", ".join(str(i) for i in sorted(missing))
+        raise NoSuchRowError(f"no text {some}" + (" that fits the rest" if _narrow(rows) else ""))
+    for row in found:
+        # A release starts a text that has been refused or held; a queued one is already there.
+        require(row.id, row.state, wanted)
+        if wanted is OutboxState.QUEUED and (expires or row.expires_at) <= now:
+            raise IllegalTransitionError(
+                row.id, row.state, "released", f"it expired at {row.expires_at:%Y-%m-%d %H:%M} UTC"
+            )
+    for row in found:
+        values: dict[str, Any] = {"state": wanted, "reason": reason, "changed_at": now}
+        if wanted is OutboxState.QUEUED:
+            values |= {"due_at": now, "expires_at": expires or row.expires_at}
+        db.execute(update(outbox).where(outbox.c.id == row.id).values(**values))
+        db.execute(
+            insert(operator_log),
+            {"at": now, "by": by, "verb": verb, "row_id": row.id, "detail": reason},
+        )
+    ids = [row.id for row in found]
+    if not ids:
+        return []
+    fresh = db.execute(select(outbox).where(outbox.c.id.in_(ids)).order_by(outbox.c.id)).all()
+    return outbox_rows(db, fresh)
+
+
+def _narrow(rows: RowFilter) -> bool:
+    return bool(rows.states or rows.to or rows.route or rows.older_than)
+
+
+def enqueue(db: Connection, send: Send, *, by: str, now: datetime) -> OutboxRow:
+    """A text that belongs to no call: `send-test`. It counts for no cooldown and no cap."""
+    values = new_text(None, send, "", now, now)
+    row = db.execute(insert(outbox).returning(*outbox.c), values).one()
+    db.execute(
+        insert(operator_log),
+        {"at": now, "by": by, "verb": "send-test", "row_id": row.id, "detail": ""},
+    )
+    return to_outbox_row(row)
+
+
+def queue(
+    db: Connection, rows: RowFilter, *, limit: int = 200, newest_first: bool = False
+) -> list[OutboxRow]:
+    """Texts that fit; the oldest first, as they will leave."""
+    order = outbox.c.id.desc() if newest_first else outbox.c.id
+    query = select(outbox).where(*_where(rows)).order_by(order).limit(limit)
+    return outbox_rows(db, db.execute(query).all())
+
+
+def get(db: Connection, row_id: int) -> OutboxRow:
+    """Raises NoSuchRowError."""
+    found = outbox_rows(db, db.execute(select(outbox).where(outbox.c.id == row_id)).all())
+    if not found:
+        raise NoSuchRowError(f"no text {row_id}")
+    return found[0]
+
+
+_COUNTS: Select[Any] = select(outbox.c.state, func.count().label("texts")).group_by(outbox.c.state)
+_OLDEST = select(func.min(outbox.c.created_at)).where(outbox.c.state == OutboxState.QUEUED)
+
+
+def counts(db: Connection) -> dict[OutboxState, int]:
+    """Texts by state; a state without texts is 0."""
+    found: dict[OutboxState, int] = {row.state: row.texts for row in db.execute(_COUNTS)}
+    return {state: found.get(state, 0) for state in OutboxState}
+
+
+def oldest_queued(db: Connection) -> datetime | None:
+    found: datetime | None = db.execute(_OLDEST).scalar_one()
+    return found

@@ -1,0 +1,243 @@
+"""`textback why`: one call's whole story, as rich text for people and as JSON for programs.
+
+Every gate in the order it was asked, passed or failed, with the value found and the rule it was
+held against; then what became of the text. Caller names are hostile: nothing here is markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from textback.log import escape, mask_number, mask_text
+from textback.model import CallStory, Gate, OutboxRow, OutboxState, Outcome, StoryEvent
+
+#: What an outcome is called in a sentence.
+OUTCOME_WORDS: dict[Outcome, str] = {
+    Outcome.ANSWERED: "answered",
+    Outcome.NO_ANSWER: "nobody answered",
+    Outcome.ABANDONED: "the caller gave up early",
+    Outcome.BUSY: "busy or declined",
+    Outcome.UNAVAILABLE: "no phone could be reached",
+    Outcome.VOICEMAIL_LEFT: "went to voicemail and left a message",
+    Outcome.VOICEMAIL_NO_MESSAGE: "went to voicemail and left no message",
+    Outcome.IVR_ABANDONED: "hung up in the menu",
+    Outcome.QUEUE_ABANDONED: "hung up in the queue",
+    Outcome.TRANSFER_UNANSWERED: "transferred, and nobody took it",
+    Outcome.PARKED_GIVEUP: "parked, and gave up waiting",
+    Outcome.UNKNOWN: "not seen whole",
+}
+
+STATE_STYLES: dict[OutboxState, str] = {
+    OutboxState.QUEUED: "yellow",
+    OutboxState.SENDING: "yellow",
+    OutboxState.ACCEPTED: "cyan",
+    OutboxState.DELIVERED: "green",
+    OutboxState.UNDELIVERED: "red",
+    OutboxState.REFUSED: "red",
+    OutboxState.UNCERTAIN: "magenta",
+    OutboxState.EXPIRED: "red",
+    OutboxState.HELD: "blue",
+    OutboxState.DROPPED: "dim",
+    OutboxState.CANCELLED: "dim",
+    OutboxState.SHADOW: "dim",
+}
+
+_KIND_STYLES = {
+    "call": "",
+    "verdict": "bold",
+    "outbox": "cyan",
+    "attempt": "cyan",
+    "receipt": "green",
+    "reply": "blue",
+    "operator": "magenta",
+}
+
+
+def as_dict(story: CallStory, *, mask: bool = False) -> dict[str, Any]:
+    """The story as plain JSON values; times in ISO 8601, UTC."""
+    number, words = _readers(mask)
+    return {
+        "call": str(story.key),
+        "call_id": story.call_id,
+        "pbx": story.key.pbx,
+        "uniqueid": story.key.uniqueid,
+        "boot": story.key.boot,
+        "direction": story.direction.value,
+        "caller": number(story.caller),
+        "caller_name": story.caller_name,
+        "did": number(story.did),
+        "number_label": story.number_label,
+        "started": _iso(story.started),
+        "ringing": _iso(story.ringing),
+        "answered": _iso(story.answered),
+        "ended": _iso(story.ended),
+        "outcome": story.outcome.value if story.outcome else None,
+        "waited": round(story.waited, 3),
+        "trail": [[round(after, 3), words(what)] for after, what in story.trail],
+        "verdict": story.verdict,
+        "reason": story.reason,
+        "decided": _iso(story.decided),
+        "gates": [
+            {"name": g.name, "passed": g.passed, "value": words(g.value), "rule": words(g.rule)}
+            for g in story.gates
+        ],
+        "text": outbox_dict(story.outbox, mask=mask) if story.outbox else None,
+        "events": [
+            {"at": _iso(event.at), "kind": event.kind, "text": words(event.text)}
+            for event in story.events
+        ],
+    }
+
+
+def outbox_dict(row: OutboxRow, *, mask: bool = False) -> dict[str, Any]:
+    """One text of the outbox as plain JSON values."""
+    number, words = _readers(mask)
+    return {
+        "id": row.id,
+        "call_id": row.call_id,
+        "state": row.state.value,
+        "to": number(row.to),
+        "sender": number(row.sender),
+        "text": words(row.text),
+        "route": row.route,
+        "attempts": row.attempts,
+        "created": _iso(row.created),
+        "due": _iso(row.due),
+        "expires": _iso(row.expires),
+        "claimed": _iso(row.claimed),
+        "reason": words(row.reason),
+    }
+
+
+def render(story: CallStory, *, mask: bool = False, zone: tzinfo | None = None) -> RenderableType:
+    """The story for a terminal; `zone` is what the times are shown in (default: the system's)."""
+    parts: list[RenderableType] = [_headline(story, mask, zone), Text()]
+    parts.append(_verdict(story, zone))
+    if story.gates:
+        parts.append(Padding(_gates(story.gates, mask), (0, 0, 0, 2), expand=False))
+    if story.outbox is not None:
+        parts += [Text(), _outbox(story.outbox, mask)]
+    parts += [Text(), Text("What happened", style="bold")]
+    parts.append(Padding(_timeline(story, mask, zone), (0, 0, 0, 2), expand=False))
+    return Group(*parts)
+
+
+def _headline(story: CallStory, mask: bool, zone: tzinfo | None) -> Text:
+    number, _ = _readers(mask)
+    head = Text()
+    head.append("Call ", style="bold")
+    head.append(escape(str(story.key)), style="bold cyan")
+    head.append(f"  {_day(story.started, zone)}\n")
+    head.append(f"  from {escape(number(story.caller)) or '(no number)'}")
+    if story.caller_name:
+        head.append(f' "{escape(story.caller_name)}"', style="italic")
+    head.append(f"  to {escape(number(story.did)) or '(no number)'}")
+    if story.number_label:
+        head.append(f" ({escape(story.number_label)})")
+    head.append(f"\n  {story.direction.value}, ")
+    if story.outcome is None:
+        head.append("still going on", style="yellow")
+    else:
+        words = OUTCOME_WORDS[story.outcome]
+        head.append(f"{story.outcome.value}: {words}")
+    head.append(f"; the caller waited {story.waited:.1f} s")
+    return head
+
+
+def _verdict(story: CallStory, zone: tzinfo | None) -> Text:
+    at = f"  at {_clock(story.decided, zone)}" if story.decided else ""
+    if story.verdict == "send":
+        return Text.assemble(("Verdict: text this caller", "bold green"), at)
+    if story.verdict == "skip":
+        return Text.assemble((f"Verdict: no text: {story.reason}", "bold red"), at)
+    return Text("Verdict: none yet", style="bold yellow")
+
+
+def _gates(gates: Sequence[Gate], mask: bool) -> Table:
+    _, words = _readers(mask)
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=True, header_style="dim")
+    for title in ("", "gate", "found", "rule"):
+        table.add_column(title, overflow="fold")
+    for gate in gates:
+        mark = Text("pass", style="green") if gate.passed else Text("FAIL", style="bold red")
+        style = "" if gate.passed else "bold"
+        table.add_row(
+            mark,
+            Text(escape(gate.name), style=style),
+            Text(escape(words(gate.value)), style=style),
+            Text(escape(words(gate.rule)), style=style or "dim"),
+        )
+    return table
+
+
+def _outbox(row: OutboxRow, mask: bool) -> Text:
+    number, words = _readers(mask)
+    text = Text.assemble(
+        ("Text ", "bold"),
+        (str(row.id), "bold cyan"),
+        f" to {escape(number(row.to))} from {escape(number(row.sender))}: ",
+        (row.state.value, f"bold {STATE_STYLES[row.state]}"),
+    )
+    if row.reason:
+        text.append(f" ({escape(words(row.reason))})")
+    for line in row.text.splitlines() or [""]:
+        text.append(f"\n  | {escape(words(line))}", style="italic")
+    return text
+
+
+def timeline(story: CallStory) -> list[StoryEvent]:
+    """The call's trail and the text's life as one list, oldest first."""
+    trail = [
+        StoryEvent(at=story.started + timedelta(seconds=after), kind="call", text=what)
+        for after, what in story.trail
+    ]
+    return sorted([*trail, *story.events], key=lambda event: event.at)
+
+
+def _timeline(story: CallStory, mask: bool, zone: tzinfo | None) -> Table:
+    _, words = _readers(mask)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(no_wrap=True, justify="right", style="dim")
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for event in timeline(story):
+        since = (event.at - story.started).total_seconds()
+        style = _KIND_STYLES.get(event.kind, "")
+        table.add_row(
+            _clock(event.at, zone),
+            f"{since:+.3f} s",
+            Text(escape(event.kind), style=style),
+            Text(escape(words(event.text)), style=style),
+        )
+    return table
+
+
+def _readers(mask: bool) -> tuple[Callable[[str], str], Callable[[str], str]]:
+    """How to write a number, and a sentence that may quote one."""
+    if mask:
+        return mask_number, mask_text
+    return _plain, _plain
+
+
+def _plain(text: str) -> str:
+    return text
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _day(at: datetime, zone: tzinfo | None) -> str:
+    return at.astimezone(zone).strftime("%a %d %b %Y %H:%M:%S %Z")
+
+
+def _clock(at: datetime | None, zone: tzinfo | None) -> str:
+    return at.astimezone(zone).strftime("%H:%M:%S.%f")[:-3] if at else ""

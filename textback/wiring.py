@@ -1,0 +1,159 @@
+"""From the tables of textback.toml to what the edges are built with: the one place knowing both."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ami_listener.settings import PbxSettings
+from ami_listener.tracker import Inbound
+from sms_gateway import encoding, receipts
+from sms_gateway.inbound import NotNow
+from sms_gateway.settings import RouteSettings, client_context
+from textback.config import Config, ConfigError, PbxConfig, SmscConfig
+from textback.retry import RetryRules
+from textback.store.errors import StoreError
+
+T = TypeVar("T")
+
+
+def or_not_now(keep: Callable[[T], Awaitable[None]]) -> Callable[[T], Awaitable[None]]:
+    """`keep` for a route: a store that fails, which the inbox tells, is no defect to trace."""
+
+    async def kept(thing: T) -> None:
+        try:
+            await keep(thing)
+        except StoreError as error:
+            raise NotNow from error
+
+    return kept
+
+
+def pbx_settings(pbx: PbxConfig) -> PbxSettings:
+    """What the AMI link to this [[pbx]] is told. Raises ConfigError."""
+    where = f"pbx {pbx.name!r}"
+    try:
+        return PbxSettings(
+            name=pbx.name,
+            host=pbx.host,
+            port=pbx.port,
+            username=pbx.username,
+            secret=pbx.secret.get_secret_value(),
+            tls=_context(where, pbx),
+            server_hostname=pbx.tls_hostname or None,
+            inbound=Inbound(
+                contexts=frozenset(pbx.inbound_contexts),
+                endpoints=frozenset(pbx.inbound_endpoints),
+            ),
+            record=Path(pbx.record) if pbx.record else None,
+        )
+    except ValueError as error:
+        raise ConfigError([f"{where}: {error}"]) from error
+
+
+def route_settings(smsc: SmscConfig, country: str) -> RouteSettings:
+    """What the route to this [[smsc]] of a business in `country` is told. Raises ConfigError."""
+    where = f"smsc {smsc.name!r}"
+    try:
+        return RouteSettings(
+            name=smsc.name,
+            host=smsc.host,
+            port=smsc.port,
+            system_id=smsc.system_id,
+            password=smsc.password.get_secret_value(),
+            system_type=smsc.system_type,
+            bind=smsc.bind,
+            tls=_context(where, smsc),
+            server_hostname=smsc.tls_hostname or None,
+            window=smsc.window,
+            rate=smsc.rate,
+            enquire_link=smsc.enquire_link,
+            response_timeout=smsc.response_timeout,
+            alphabet=smsc.alphabet,
+            id_format=smsc.id_format,
+            long_messages=smsc.long_messages,
+            source_ton=smsc.source_ton,
+            source_npi=smsc.source_npi,
+            dest_ton=smsc.dest_ton,
+            dest_npi=smsc.dest_npi,
+            service_type=smsc.service_type,
+            receipts=smsc.receipts,
+            validity=smsc.validity,
+            tlvs=smsc.tlv_bytes,
+            country=country,
+        )
+    except ValueError as error:
+        raise ConfigError([f"{where}: {error}"]) from error
+
+
+def pbx_key(pbx: PbxConfig) -> dict[str, Any]:
+    """What of a [[pbx]] makes a new link when it changes; the rest counts at once."""
+    return pbx.model_dump(exclude={"unknown_presentation"})
+
+
+def smsc_keys(config: Config) -> dict[str, tuple[str, dict[str, Any]]]:
+    """What of each [[smsc]] makes a new route when it changes; in order, the first is primary."""
+    country = config.business.country
+    return {s.name: (country, s.model_dump(exclude={"on_uncertain"})) for s in config.smsc}
+
+
+def retry_rules(config: Config, route: str) -> RetryRules:
+    """How patient delivery is on this route."""
+    smsc = config.smsc_named(route)
+    return RetryRules(on_uncertain=smsc.on_uncertain if smsc is not None else "hold")
+
+
+def segments(config: Config, route: str, text: str) -> int:
+    """The short messages `text` takes on this route."""
+    smsc = config.smsc_named(route)
+    return encoding.measure(text, smsc.alphabet if smsc is not None else "gsm").parts
+
+
+def measure(text: str) -> tuple[int, str, tuple[str, ...]]:
+    """`compose.Measure`, by the alphabet nearly every carrier speaks."""
+    size = encoding.measure(text)
+    return size.parts, size.encoding, size.offending
+
+
+def stored_forms(_route: str, message_id: str) -> frozenset[str]:
+    """What a message id is kept under. The receipt's side alone is turned by `id_format`: turned on
+    both, strangers would meet."""
+    return receipts.stored_forms(message_id)
+
+
+def check(config: Config) -> None:
+    """Build all settings and throw them away. Raises ConfigError with every mistake."""
+    errors: list[str] = []
+    for pbx in config.pbx:
+        try:
+            pbx_settings(pbx)
+        except ConfigError as error:
+            errors += error.errors
+    for smsc in config.smsc:
+        try:
+            route_settings(smsc, config.business.country)
+        except ConfigError as error:
+            errors += error.errors
+    if errors:
+        raise ConfigError(errors)
+
+
+def _context(where: str, table: PbxConfig | SmscConfig) -> ssl.SSLContext | None:
+    if not table.tls:
+        return None
+    files: dict[str, Any] = {
+        key: Path(value)
+        for key, value in (
+            ("ca", table.tls_ca),
+            ("cert", getattr(table, "tls_cert", "")),
+            ("key", getattr(table, "tls_key", "")),
+        )
+        if value
+    }
+    try:
+        return client_context(**files)
+    except OSError as error:  # ssl.SSLError is one
+        named = ", ".join(f"tls_{key} = {path}" for key, path in files.items())
+        raise ConfigError([f"{where}: {named}: not usable for TLS: {error}"]) from error
