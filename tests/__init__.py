@@ -1,0 +1,1 @@
+"""The tests: unit, integration, acceptance; `lab` is the private Asterisk they and the demo use."""

@@ -1,0 +1,240 @@
+"""One private Asterisk: own configuration, directories and ports; gone without a trace at its end.
+
+As root it runs from the folder of `setup.sh`, inside mount, pid and uts namespaces of its own (see
+`instance.sh`). As any other user it is a private instance of the host's own `asterisk` binary.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+TEMPLATES = HERE / "etc"
+PRODUCT = HERE.parents[1] / "conf" / "asterisk"
+AMI_SECRET = "lab-textback"  #: of the product's own AMI user
+LOGIN = b"Action: Login\r\nUsername: lab\r\nSecret: lab\r\nEvents: system\r\n\r\n"
+DIRECTORIES = ("cache", "etc", "lib", "log", "run", "spool")
+
+
+class LabError(Exception):
+    """The laboratory cannot be had or did not start; the message says what to do."""
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """A port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def asterisk_folder() -> Path | None:
+    """The folder with Debian's Asterisk 22, made now if need be; None: use the host's own binary.
+
+    Raises LabError when neither can be had.
+    """
+    if os.geteuid() != 0:
+        if shutil.which("asterisk"):
+            return None
+        raise LabError(
+            "no Asterisk: not root, so none can be installed in a folder, "
+            "and this machine has no `asterisk` of its own"
+        )
+    made = subprocess.run(
+        [str(HERE / "setup.sh")], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+    )
+    if made.returncode != 0:
+        raise LabError(f"no Asterisk: tests/lab/setup.sh failed ({made.returncode}), see above")
+    return Path(made.stdout.strip())
+
+
+def asterisk_version() -> str:
+    folder = asterisk_folder()
+    if folder is not None:
+        return (folder / "textback-lab.version").read_text().strip()
+    return subprocess.run(
+        ["asterisk", "-V"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+@dataclass
+class Asterisk:
+    """A private instance. Use as a context manager, or call `start` and `stop`.
+
+    `files` adds or replaces configuration files by name; `@AMI_PORT@` and the like are filled in
+    there too. The log of a failed start is in the exception.
+    """
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    agent_port: int = 5080  #: where the SIP user agent (phones and carrier) listens
+    ami_port: int = field(default_factory=free_port)
+    sip_port: int = field(default_factory=lambda: free_port(socket.SOCK_DGRAM))
+    directory: Path = field(init=False)
+    _process: subprocess.Popen[bytes] | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self._folder = asterisk_folder()
+        self.directory = Path(tempfile.mkdtemp(prefix="textback-asterisk-"))
+        try:
+            for name in (*DIRECTORIES, "lib/keys"):
+                (self.directory / name).mkdir()
+            self._write_configuration()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Asterisk:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    # --- life ---------------------------------------------------------------------------------
+
+    def start(self, timeout: float = 60.0) -> None:
+        """Start it and wait until it is fully booted (about 4 s)."""
+        out = (self.directory / "log" / "console").open("ab")
+        with out:
+            self._process = subprocess.Popen(
+                self._command(),
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for us: we stop it in order
+            )
+        deadline = time.monotonic() + timeout
+        while not self._booted():
+            if self._process.poll() is not None:
+                raise LabError(f"Asterisk did not start:\n{self.log_tail()}")
+            if time.monotonic() > deadline:
+                raise LabError(f"Asterisk not ready after {timeout:.0f} s:\n{self.log_tail()}")
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """End it in order (SIGTERM inside, by closing the pipe), or by force after 8 s."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        if self._folder is None:
+            process.terminate()
+        try:
+            process.wait(8)
+        except subprocess.TimeoutExpired:
+            process.kill()  # unshare: --kill-child takes the namespace along
+            process.wait()
+
+    def kill(self) -> None:
+        """End it as a power cut would: no Shutdown event, no Hangup."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            assert process.stdin is not None
+            process.stdin.close()
+
+    def close(self) -> None:
+        self.stop()
+        shutil.rmtree(self.directory)
+
+    def log_tail(self, lines: int = 25) -> str:
+        found = []
+        for name in ("console", "full"):
+            with contextlib.suppress(FileNotFoundError):
+                text = (self.directory / "log" / name).read_text(errors="replace")
+                found += text.splitlines()[-lines:]
+        return "\n".join(found)
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _command(self) -> list[str]:
+        if self._folder is None:
+            return ["asterisk", "-f", "-C", str(self.directory / "etc" / "asterisk.conf")]
+        return [
+            *("unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child=KILL"),
+            *("/bin/sh", str(HERE / "instance.sh"), str(self._folder), str(self.directory)),
+        ]
+
+    def _booted(self) -> bool:
+        """FullyBooted comes after a login as soon as all modules are loaded, and not before."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.ami_port), 1.0) as link:
+                link.settimeout(1.0)
+                link.sendall(
+                    b"Action: Login\r\nUsername: lab\r\nSecret: lab\r\nEvents: system\r\n\r\n"
+                )
+                seen = b""
+                while b"Event: FullyBooted" not in seen:
+                    more = link.recv(4096)
+                    if not more:
+                        return False
+                    seen += more
+                link.sendall(b"Action: Logoff\r\n\r\n")
+        except OSError:
+            return False
+        return True
+
+    def _write_configuration(self) -> None:
+        folder, own = self._folder, "/mnt" if self._folder else str(self.directory)
+        root = folder or Path("/")
+        modules = next(iter(sorted(root.glob("usr/lib*/**/asterisk/modules/app_dial.so"))), None)
+        if modules is None:
+            raise LabError(f"no Asterisk modules under {root}usr/lib")
+        rtp = 20000 + os.getpid() % 20 * 1000
+        tokens = {
+            "@OWN@": own,
+            "@MODULES@": "/" + str(modules.parent.relative_to(root)),
+            "@DATA@": "/usr/share/asterisk",
+            "@AMI_PORT@": str(self.ami_port),
+            "@SIP_PORT@": str(self.sip_port),
+            "@AGENT_PORT@": str(self.agent_port),
+            "@RTP_START@": str(rtp),
+            "@RTP_END@": str(rtp + 999),
+        }
+        etc = self.directory / "etc"
+        files = {
+            str(path.relative_to(TEMPLATES)): path.read_text() for path in TEMPLATES.rglob("*.conf")
+        }
+        files["indications.conf"] = (root / "etc/asterisk/indications.conf").read_text()
+        for name in ("pjsip_phones", "voicemail_boxes", "queues_lab", "extensions_lab"):
+            files[f"{name}.conf"] = ""
+        files["extensions_inside.conf"] = ""
+        drop_in = (PRODUCT / "manager.d" / "textback.conf").read_text()
+        files["manager.d/textback.conf"] = drop_in.replace(
+            ";secret = change-me", f"secret = {AMI_SECRET}", 1
+        )
+        for name, text in (files | dict(self.files)).items():
+            path = etc / name
+            path.parent.mkdir(exist_ok=True)
+            for token, value in tokens.items():
+                text = text.replace(token, value)
+            path.write_text(text)
+        if folder is not None:  # asterisk's, by the folder's own passwd
+            passwd = (folder / "etc/passwd").read_text().splitlines()
+            user = next(line for line in passwd if line.startswith("asterisk:")).split(":")
+            for path in (self.directory, *self.directory.rglob("*")):
+                os.chown(path, int(user[2]), int(user[3]))
+
+
+if __name__ == "__main__":
+    with Asterisk() as lab:
+        print(f"AMI 127.0.0.1:{lab.ami_port}, SIP 127.0.0.1:{lab.sip_port}, {lab.directory}")
+        with contextlib.suppress(KeyboardInterrupt):
+            sys.stdin.readline()

@@ -1,0 +1,49 @@
+#!/bin/sh
+# Install the Debian packages that `make demo` or `make test` needs and this machine lacks.
+#   packages.sh demo | test
+# As root on Debian it installs what is missing, and only that. Otherwise it says what is missing.
+# Exit code: 0 all there; 1 something is missing and could not be installed.
+set -eu
+what=${1:?demo or test}
+python=${PYTHON:-python3}
+missing=
+
+want() { # package, then the command that succeeds when it is there
+    package=$1
+    shift
+    "$@" >/dev/null 2>&1 || missing="$missing $package"
+}
+
+have() { command -v "$1"; }
+
+want python3 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+want python3-venv "$python" -c 'import ensurepip, venv'
+want util-linux have unshare
+if [ "$(id -u)" = 0 ] || ! have asterisk >/dev/null 2>&1; then
+    want mmdebstrap have mmdebstrap
+fi
+if [ "$what" = test ]; then
+    want libnet-smpp-perl perl -MNet::SMPP -e 1
+    want nodejs have node
+    want npm have npm
+    want iproute2 have ip
+    want openssl have openssl
+    want systemd have systemd-analyze
+fi
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" != 0 ] || ! have apt-get >/dev/null 2>&1; then
+    printf 'textback: this machine lacks:%s\n' "$missing" >&2
+    printf 'textback: as root on Debian: apt-get install --no-install-recommends%s\n' "$missing" >&2
+    exit 1
+fi
+printf 'textback: installing%s\n' "$missing" >&2
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086  # a list of names, on purpose
+if ! { apt-get -q update && apt-get -qy install --no-install-recommends $missing; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    printf 'textback: apt-get could not install%s\n' "$missing" >&2
+    exit 1
+fi
