@@ -27,7 +27,7 @@ TMPFILESDIR  ?= /usr/lib/tmpfiles.d
 PACKAGES      = agi ami_listener sms_gateway textback
 export PYTHON
 
-.PHONY: help demo test style types unit integration acceptance bench traces \
+.PHONY: help demo test style types unit integration acceptance crash bench traces generated \
         install uninstall clean venv asterisk smscs packages-demo packages-test
 .DEFAULT_GOAL := help
 
@@ -42,7 +42,7 @@ demo: packages-demo venv ## a missed call becomes a text, live, on a real Asteri
 # Style and types are tests like the others (tests/checks), so that one run and one summary say all.
 test: packages-test venv asterisk smscs ## style, types, unit, integration, acceptance
 	@$(PYTEST) -n $(WORKERS) --dist loadscope \
-	    tests/acceptance tests/checks tests/integration tests/unit
+	    tests/acceptance tests/checks tests/crash tests/integration tests/unit
 
 # --- parts of it --------------------------------------------------------------------------------
 
@@ -61,11 +61,19 @@ integration: venv ## tests over real sockets and SQLite, without Asterisk
 acceptance: packages-test venv asterisk smscs ## every topology on a real Asterisk and two foreign SMSCs
 	@$(PYTEST) -n $(WORKERS) --dist loadscope tests/acceptance
 
+crash: packages-test venv smscs ## 200 kills and 20 cut connections under load, both policies
+	@$(PYTEST) tests/crash -s
+
 bench: packages-demo venv ## latency, throughput, memory; prints a table, keeps JSON
 	@$(PY) -m bench.run $(BENCH_ARGS)
 
 traces: packages-demo venv asterisk ## record tests/data/ami anew (about two minutes)
 	@$(PY) -m tests.lab.record
+
+generated: venv ## write the sample configuration and the man pages anew
+	@$(PY) -m textback.config_reference sample >conf/textback.toml
+	@$(PY) -m textback.config_reference man >conf/man/textback.toml.5
+	@$(PY) -m textback.cli_manual >conf/man/textback.1
 
 # --- what they need -----------------------------------------------------------------------------
 
@@ -108,6 +116,7 @@ install: ## into /opt/textback, with units, man pages, completion, configuration
 	printf '#!%s\nfrom textback.cli import main\n\nmain()\n' "$(HOME_DIR)/venv/bin/python -I" \
 	    >$(DESTDIR)$(HOME_DIR)/venv/bin/textback
 	chmod 755 $(DESTDIR)$(HOME_DIR)/venv/bin/textback
+	chmod -R u+w,a+rX $(DESTDIR)$(HOME_DIR) # whatever root's umask is
 	install -d -m 755 $(DESTDIR)$(BINDIR)
 	ln -sf $(HOME_DIR)/venv/bin/textback $(DESTDIR)$(BINDIR)/textback
 	@echo "textback: units, man pages, completion, Asterisk's drop-in"

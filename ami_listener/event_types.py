@@ -236,6 +236,8 @@ class Hangup:
     at: float | None
     chan: Snapshot
     cause: int  #: Q.850
+    #: CALLERID(num-pres) as `channelvars` of manager.conf adds it; "" when it does not
+    presentation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ APPLICATIONS = frozenset({b"VoiceMail", b"MinivmRecord", b"Queue", b"Dial", b"Re
 #: The ActionID of our Getvar is this and the Uniqueid, so a captured stream replays by itself.
 PRESENTATION_ACTION_ID = "textback-pres-"
 
+_NUM_PRES = "CALLERID(num-pres)="
+
 _Fields = dict[str, str]
 
 _CONTROL_TO_NOTHING = dict.fromkeys((*range(32), 127))
@@ -250,6 +252,15 @@ def _var_set(h: _Fields, at: float | None) -> CallEvent | None:
     return t.VarSet(at, _snapshot(h, _CHAN), h["variable"].lstrip("_"), h["value"])
 
 
+def _hangup(h: _Fields, at: float | None) -> CallEvent:
+    presentation = ""
+    if "chanvariable" in h:  # one line for each variable of `channelvars`
+        lines = h.all("chanvariable") if isinstance(h, Headers) else [h["chanvariable"]]
+        found = [line for line in lines if line.startswith(_NUM_PRES)]
+        presentation = found[0].removeprefix(_NUM_PRES) if len(found) == 1 else ""
+    return t.Hangup(at, _snapshot(h, _CHAN), _number(h.get("cause", ""), 0), presentation)
+
+
 def _fully_booted(h: _Fields, at: float | None) -> CallEvent:
     uptime = _number(h.get("uptime", ""))
     return t.FullyBooted(at, float(uptime) if uptime >= 0 else None)
@@ -308,7 +319,7 @@ _BUILDERS: dict[bytes, _Builder] = {
     b"MessageWaiting": lambda h, at: t.MessageWaiting(
         at, h.get("uniqueid", ""), h.get("mailbox", ""), _number(h.get("new", ""))
     ),
-    b"Hangup": lambda h, at: t.Hangup(at, _snapshot(h, _CHAN), _number(h.get("cause", ""), 0)),
+    b"Hangup": _hangup,
     b"FullyBooted": _fully_booted,
     b"Shutdown": lambda h, at: t.Shutdown(at, h.get("restart") == "True"),
     b"CoreShowChannel": _channel_row,

@@ -82,11 +82,14 @@ def new_caller_id(book: CallBook, event: NewCallerId, now: Moment) -> None:
 
 def presentation_answer(book: CallBook, event: PresentationAnswer, now: Moment) -> None:
     call = book.calls.get(event.uniqueid)
-    if call is None:
-        return
-    if event.value.startswith("allowed"):
+    if call is not None:
+        _answered_presentation(call, event.value, now)
+
+
+def _answered_presentation(call: CallState, value: str, now: Moment) -> None:
+    if value.startswith("allowed"):
         _presents(call, Presentation.ALLOWED)
-    elif event.value.startswith("prohib") or event.value == "unavailable":
+    elif value.startswith("prohib") or value == "unavailable":
         _presents(call, Presentation.WITHHELD)
         call.note(now, "the caller's number is withheld")
 
@@ -218,6 +221,9 @@ def hangup(book: CallBook, event: Hangup, now: Moment) -> None:
         call = book.calls.get(uniqueid)
         book.topology.drop(uniqueid)
         if call is not None:
+            if call.presentation is Presentation.UNKNOWN:
+                # A call that is over within milliseconds is gone before Asterisk can be asked.
+                _answered_presentation(call, event.presentation, now)
             call.note(now, f"hung up (cause {event.cause})")
             book.end_call(call, now)
     else:

@@ -59,7 +59,7 @@ async def drain(port: int, window: int) -> dict[str, Any]:
     """Fill an outbox, send all of it, and tell how long that took."""
     from sms_gateway.encoding import measure
     from sms_gateway.link import Route, RouteSettings
-    from sms_gateway.receipts import id_forms
+    from sms_gateway.receipts import stored_forms
     from textback.delivery import Delivery
     from textback.inbox import Inbox
     from textback.log import configure
@@ -80,7 +80,7 @@ async def drain(port: int, window: int) -> dict[str, Any]:
     configure(level="warning")
     with tempfile.TemporaryDirectory(prefix="textback-bench-") as folder:
         path = Path(folder) / "bench.db"
-        store = await Store.open(path, id_forms=lambda _, one: id_forms(one, "auto"))
+        store = await Store.open(path, id_forms=lambda _, one: stored_forms(one))
         await asyncio.to_thread(fill, path, MESSAGES)
         inbox = Inbox(store, lambda: "US")
         settings = RouteSettings(

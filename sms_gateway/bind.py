@@ -71,6 +71,8 @@ class Bind(Generic[KeyT]):
         self._on_state = on_state
         self._on_writable = on_writable
         self._stopping = asyncio.Event()
+        self._nudge = asyncio.Event()  #: ends a wait between two attempts
+        self._alarmed: set[RouteState] = set()  #: told as an alarm since the last good bind
         self._connecting: asyncio.Timeout | None = None
         self._failures = 0
         self._bound_at: float | None = None
@@ -92,10 +94,16 @@ class Bind(Generic[KeyT]):
     def stop(self) -> None:
         """Unbind, and do not come back: `run` returns."""
         self._stopping.set()
+        self._nudge.set()
         if self.connection is not None:
             self.connection.unbind()
         elif self._connecting is not None:
             self._connecting.reschedule(asyncio.get_running_loop().time())
+
+    def retry_now(self) -> None:
+        """End a wait between two attempts: the operator has changed something."""
+        if self.state in (RouteState.WAITING, RouteState.REFUSED):
+            self._nudge.set()
 
     @property
     def counted(self) -> Counter[str]:
@@ -197,7 +205,7 @@ class Bind(Generic[KeyT]):
                 delay = self._backoff()
         else:
             delay = self._backoff()
-        self._set(state, f"{detail}; next attempt in {delay:.0f} s")
+        self._set(state, f"{detail}; next attempt in {delay:.0f} s", alarm=True)
         return delay
 
     def _backoff(self) -> float:
@@ -212,15 +220,23 @@ class Bind(Generic[KeyT]):
     async def _wait(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
-                await self._stopping.wait()
+                await self._nudge.wait()
         except TimeoutError:
             return
+        finally:
+            self._nudge.clear()
 
-    def _set(self, state: RouteState, detail: str) -> None:
+    def _set(self, state: RouteState, detail: str, *, alarm: bool = False) -> None:
         if (state, detail) == (self.state, self.detail):
             return
         self.state, self.detail = state, detail
-        # A refusal needs a person; the rest mends itself.
-        say = log.error if state is RouteState.REFUSED else log.info
+        if state is RouteState.BOUND:
+            self._alarmed.clear()
+        # Once an outage, however often it is tried; a refusal needs a person.
+        new = alarm and state not in self._alarmed
+        if new:
+            self._alarmed.add(state)
+        refused = state is RouteState.REFUSED
+        say = log.error if new and refused else log.warning if new else log.info
         say("smpp_state", route=self._settings.name, role=self.role, state=state, detail=detail)
         self._on_state()

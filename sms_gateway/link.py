@@ -150,6 +150,12 @@ class Route:
                     bind.connection.abort()
             await self._ended.wait()
 
+    def retry_now(self) -> None:
+        """End a wait between two attempts, after a refusal too: the operator has changed
+        something."""
+        for bind in self._binds:
+            bind.retry_now()
+
     # --- what delivery asks -------------------------------------------------------------------
 
     def submit(self, message: Message) -> Coroutine[Any, Any, Submission]:

@@ -14,6 +14,7 @@ from textback import (
     cli_optout,
     cli_outbox,
     cli_replay,
+    cli_send,
     cli_service,
     cli_simulate,
 )
@@ -73,7 +74,7 @@ app.command("release", rich_help_panel=TEXTS)(cli_outbox.release)
 app.command("drop", rich_help_panel=TEXTS)(cli_outbox.drop)
 app.add_typer(cli_optout.app, name="optout", rich_help_panel=TEXTS)
 
-app.command("send-test", rich_help_panel=TRIAL)(cli_outbox.send_test)
+app.command("send-test", rich_help_panel=TRIAL)(cli_send.send_test)
 app.command("simulate-smsc", rich_help_panel=TRIAL)(cli_simulate.simulate_smsc)
 app.command("replay", rich_help_panel=TRIAL)(cli_replay.replay)
 

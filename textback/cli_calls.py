@@ -31,7 +31,7 @@ from textback.cli_common import (
     zone_of,
 )
 from textback.config import Config, parse_duration
-from textback.model import CallStory, Outcome
+from textback.model import CallStory, Outcome, TextStory
 
 
 def why(
@@ -51,17 +51,20 @@ def why(
 
     CALL is what the log begins with (pbx:1700000000.12), an Asterisk Uniqueid or Linkedid, or our
     own number of the call. With several calls the newest is told in full, the others are listed.
+    Texts to this number that belong to no call (send-test) come after them.
     """
     loaded = configuration(context, config)
 
-    async def work() -> list[CallStory]:
+    async def work() -> tuple[list[CallStory], list[TextStory]]:
+        spellings = _spellings(wanted, loaded)
         async with open_store(loaded) as store:
-            return await store.find(*_spellings(wanted, loaded), limit=limit)
+            found = await store.find(*spellings, limit=limit)
+            return found, await store.find_texts(*spellings, limit=limit)
 
-    stories = run_async(work())
-    if not stories:
+    stories, texts = run_async(work())
+    if not stories and not texts:
         raise UserError(
-            f"no call is known by {wanted!r}",
+            f"no call is known by {wanted!r}, and no text to it",
             "textback calls    lists the newest calls",
             "textback doctor   says whether calls are seen at all",
         )
@@ -69,6 +72,8 @@ def why(
     if as_json:
         for story in told:
             print_json(telling.as_dict(story, mask=mask))
+        for text in texts:
+            print_json(telling.text_as_dict(text, mask=mask))
         return
     zone = zone_of(loaded)
     for number, story in enumerate(told):
@@ -80,6 +85,14 @@ def why(
         say("")
         say(f"{count(len(others), 'earlier call')} (--all tells them in full):", "bold")
         _list(others, loaded, mask)
+    shown_texts = texts if every else texts[:1]
+    for number, text in enumerate(shown_texts):
+        if told or number:
+            say("-" * 78, "dim")
+        show(telling.render_text(text, mask=mask, zone=zone))
+    if more := len(texts) - len(shown_texts):
+        say("")
+        say(f"{count(more, 'earlier text')} without a call (--all tells them in full)", "bold")
 
 
 def _spellings(wanted: str, config: Config) -> list[str]:

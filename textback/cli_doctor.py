@@ -91,7 +91,7 @@ async def _examine(config: Config, listen: float, bind: bool) -> AsyncIterator[C
                 yield check
         if doctor_links.hidden(pbx):
             if parts is None:
-                yield doctor_links.not_asked(f"ami {pbx.name}")
+                yield doctor_links.not_asked(f"ami {pbx.name}", pbx, config)
             continue
         seen = doctor_links.calls_seen(pbx, parts)
         async for check in doctor_links.check_pbx(pbx, listen=listen, seen=seen):
@@ -100,7 +100,7 @@ async def _examine(config: Config, listen: float, bind: bool) -> AsyncIterator[C
         if parts is not None and not bind:
             yield doctor_links.smsc_by_daemon(smsc, parts)
         elif doctor_links.hidden(smsc):
-            yield doctor_links.not_asked(f"smpp {smsc.name}")
+            yield doctor_links.not_asked(f"smpp {smsc.name}", smsc, config)
         elif running and not bind:
             yield examination.warn(
                 f"smpp {smsc.name}",

@@ -1,4 +1,4 @@
-"""`queue`, `hold`, `release`, `drop`, `send-test`: the operator's hand on the texts.
+"""`queue`, `hold`, `release`, `drop`: the operator's hand on the texts.
 
 Every verb changes the store in one transaction, is written down with who did it, and then wakes the
 running daemon.
@@ -6,7 +6,6 @@ running daemon.
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import os
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from typing import Annotated, Literal
 import typer
 from rich.text import Text
 
-from textback import phone, wiring
+from textback import phone
 from textback import why as telling
 from textback.cli_common import (
     ConfigOption,
@@ -27,7 +26,6 @@ from textback.cli_common import (
     choices,
     configuration,
     confirm_many,
-    count,
     local,
     open_store,
     print_json,
@@ -41,9 +39,9 @@ from textback.cli_common import (
     zone_of,
 )
 from textback.config import Config, parse_duration
-from textback.model import OutboxRow, OutboxState, Send
-from textback.store.rows import RowFilter
-from textback.store.store import Store
+from textback.model import OutboxRow, OutboxState
+from textback.store.rows import Changed, RowFilter
+from textback.store.verbs import takes
 
 Verb = Literal["hold", "release", "drop"]
 
@@ -130,7 +128,11 @@ def release(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Put held, uncertain or refused texts back into the queue; an uncertain one may come twice."""
+    """Put held, uncertain or refused texts back into the queue; an uncertain one may come twice.
+
+    Of the texts that --state, --to or --older mean, those past their time are left and named.
+    Exit code 1: all were left. With --expires they are taken too.
+    """
     loaded = configuration(context, config)
     rows = _filter(loaded, ids, state, to, older)
     _change(loaded, "release", rows, reason, yes, as_json, expires)
@@ -150,93 +152,6 @@ def drop(
     """Give texts up for good: queued, held or uncertain ones."""
     loaded = configuration(context, config)
     _change(loaded, "drop", _filter(loaded, ids, state, to, older), reason, yes, as_json)
-
-
-def send_test(
-    context: typer.Context,
-    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The handset to text.")],
-    config: ConfigOption = None,
-    sender: Annotated[
-        str | None,
-        typer.Option("--from", metavar="DID", help="From this number; else the first watched."),
-    ] = None,
-    text: Annotated[
-        str, typer.Option("--text", help="What to write.")
-    ] = "This is a test of textback. Nothing to do.",
-    wait: Annotated[
-        float, typer.Option(min=0, max=600, help="Seconds to wait for the carrier's answer.")
-    ] = 15.0,
-    as_json: JsonOption = False,
-) -> None:
-    """Send one text through the queue and the carrier, and say what came of it.
-
-    It asks no gate and counts for no cooldown; in shadow mode it is sent all the same.
-    """
-    loaded = configuration(context, config)
-    send = _test_text(loaded, number, sender, text)
-    size = wiring.measure(text)
-    if not as_json:
-        say(f"{send.to} from {send.sender}: {count(size[0], 'segment')}, {size[1]}", "dim")
-
-    async def work() -> OutboxRow:
-        async with open_store(loaded) as store:
-            row = await store.enqueue(send, by=operator(), now=datetime.now(UTC))
-            if not wake(loaded):
-                raise UserError(
-                    f"text {row.id} is in the queue, but the service does not run",
-                    "systemctl start textback",
-                    f"or take it back: textback drop {row.id}",
-                )
-            return await _settled(store, row.id, wait)
-
-    row = run_async(work())
-    if as_json:
-        print_json(telling.outbox_dict(row))
-    else:
-        line = Text.assemble(f"text {row.id}: ", (row.state.value, telling.STATE_STYLES[row.state]))
-        if row.reason:
-            line.append(f" ({row.reason})")
-        show(line)
-    if row.state not in (OutboxState.ACCEPTED, OutboxState.DELIVERED):
-        raise typer.Exit(1)
-
-
-def _test_text(config: Config, number: str, sender: str | None, text: str) -> Send:
-    country = config.business.country
-    to = phone.to_e164(number, country)
-    if to is None:
-        raise UserError(
-            f"{number!r} is no telephone number in {country}", "write it with + in full"
-        )
-    if not text.strip():
-        raise UserError("--text is empty")
-    watched = config.number_for(sender) if sender else next(iter(config.number), None)
-    if watched is None:
-        raise UserError(
-            f"{sender!r} is not watched" if sender else "no [[number]] is configured",
-            "say one that is: " + ", ".join(n.did for n in config.number) if sender else "",
-        )
-    return Send(
-        to=to,
-        sender=watched.sender or watched.did,
-        text=text,
-        expires=datetime.now(UTC) + timedelta(seconds=config.limits.max_age),
-        route=watched.smsc,
-    )
-
-
-async def _settled(store: Store, row_id: int, seconds: float) -> OutboxRow:
-    """The text once the carrier has answered, or as it is after `seconds`.
-
-    The store is looked at from outside the daemon, so there is no event to wait for.
-    """
-    deadline = asyncio.get_running_loop().time() + seconds
-    while True:
-        row = await store.text(row_id)
-        left = deadline - asyncio.get_running_loop().time()
-        if row.state not in (OutboxState.QUEUED, OutboxState.SENDING) or left <= 0:
-            return row
-        await asyncio.sleep(min(0.1, left))
 
 
 # --- what the verbs share ---------------------------------------------------------------------
@@ -294,10 +209,11 @@ def _change(
     except ValueError as error:
         raise UserError(f"--expires {expires}: {error}") from None
 
-    async def work() -> list[OutboxRow]:
+    async def work() -> Changed:
         async with open_store(config) as store:
             if not rows.ids:
-                confirm_many(await store.queue(rows, limit=100_000), verb, yes)
+                meant = await store.queue(rows, limit=100_000)
+                confirm_many([row for row in meant if row.state in takes(verb)], verb, yes)
             match verb:
                 case "hold":
                     return await store.hold(rows, reason=reason, by=operator(), now=now)
@@ -308,16 +224,26 @@ def _change(
                 case "drop":
                     return await store.drop(rows, reason=reason, by=operator(), now=now)
 
-    changed = run_async(work())
-    if changed:
+    done = run_async(work())
+    if done.rows:
         wake(config)
-    elif not as_json:
+    elif not done.left and not as_json:
         say(f"nothing to {verb}")
-    for row in changed:
+    for row in done.rows:
         if as_json:
             print_json(telling.outbox_dict(row))
-            continue
-        say(f"text {row.id} to {row.to}: {row.state.value}")
+        else:
+            say(f"text {row.id} to {row.to}: {row.state.value}")
+    for left in done.left:
+        if as_json:
+            print_json({**telling.outbox_dict(left.row), "left": left.why})
+        else:
+            said = f"text {left.row.id} to {left.row.to}: still {left.row.state.value}: {left.why}"
+            say(said, "yellow")
+    if any(left.row.state is not OutboxState.SENDING for left in done.left) and not as_json:
+        say("to release what is past its time, say a new end: --expires 15m", "dim")
+    if done.left and not done.rows:
+        raise typer.Exit(1)
 
 
 def _list(rows: list[OutboxRow], config: Config, mask: bool) -> None:

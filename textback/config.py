@@ -137,7 +137,7 @@ class Config(Table):
         if found is not None:
             return found
         catch_all = self._by_did.get(CATCH_ALL)
-        if catch_all is None or not (full or _is_extension(raw)):
+        if catch_all is None or not (full or _is_digits(raw)):
             return None
         return catch_all.model_copy(update={"did": full or raw})
 
@@ -190,8 +190,10 @@ class Config(Table):
         return _plain(self)
 
 
-def _is_extension(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 15
+def _is_digits(text: str) -> bool:
+    """What can be dialled, though it may be no number of any plan: an extension, a test number."""
+    digits = text.removeprefix("+")
+    return digits.isascii() and digits.isdigit() and len(digits) <= 15
 
 
 def _plain(table: Table) -> dict[str, Any]:

@@ -66,18 +66,20 @@ class PbxConfig(Table):
     )
     record: Line = key(
         "",
-        "Append all AMI traffic to this file, for `textback replay`. It grows.",
+        "Append what Asterisk says to this file, for `textback replay`. At 64 MiB it becomes "
+        "FILE.1, in place of an older one.",
         allowed="a path",
     )
 
 
 class SmscConfig(Table):
-    """A carrier account (SMPP 3.4). Repeat the table for several; the first is the primary."""
+    """A carrier account (SMPP 3.4). Repeat the table for several; the first is the primary. With
+    mode = "shadow" there may be none."""
 
     name: Name = key("smsc", "How it is called in logs.", sample="smsc")
     host: Host = key(..., "The carrier's SMPP host.", sample="smpp.example.net")
     port: Port = key(2775, "Its port; 3550 is usual with TLS.", sample=2775)
-    system_id: Annotated[Line, Field(min_length=1, max_length=64)] = key(
+    system_id: Annotated[Line, Field(min_length=1, max_length=15)] = key(
         ..., "The account's user name.", sample="acme"
     )
     password: SecretStr = key(
@@ -106,6 +108,11 @@ class SmscConfig(Table):
     )
     enquire_link: Annotated[Seconds, Field(ge=1, le=3600)] = key(
         30.0, "Ask for a sign of life after this much silence.", allowed=DURATION
+    )
+    enquire_timeout: Annotated[Seconds, Field(ge=1, le=600)] = key(
+        10.0,
+        "Wait this long for that sign; when two are missing the link counts as dead.",
+        allowed=DURATION,
     )
     response_timeout: Annotated[Seconds, Field(ge=1, le=600)] = key(
         30.0, "Wait this long for an answer before the link counts as dead.", allowed=DURATION
@@ -142,6 +149,11 @@ class SmscConfig(Table):
         "a late receipt or the operator, or send it again at the risk of a second text.",
     )
     receipts: bool = key(True, "Ask for delivery receipts.")
+    receipts_by_text: bool = key(
+        False,
+        "Take a text with `id:` and `stat:` for a receipt though nothing marks it as one. Only for "
+        "a carrier that sends its receipts so: anybody can write such a text.",
+    )
     validity: Literal["relative", "absolute", "none"] = key(
         "relative", "How limits.max_age is told to the carrier."
     )

@@ -15,6 +15,8 @@ from textback.config_lines import Path
 
 MAX_SECRET = 4096
 #: What stands in conf/textback.toml and conf/asterisk; the second fits SMPP's eight characters.
+#: Of a bind's password, its NUL left out (SMPP 3.4 section 5.2.2).
+MAX_PASSWORD = 8
 _PLACEHOLDERS = frozenset({"change-me", "changeme"})
 
 
@@ -55,7 +57,7 @@ def _one(link: Any, key: str, path: Path, found: Findings, need: bool) -> str:
         if not problem:
             _warn_if_public(value, "holds a secret", where, found)
     else:
-        text, problem = _credential(value)
+        text, problem = _credential(value, need)
     if problem:
         (found.error if need else found.warning)(where, problem)
     elif not text and key == "secret":
@@ -64,15 +66,20 @@ def _one(link: Any, key: str, path: Path, found: Findings, need: bool) -> str:
         found.error(where, "has a control character; a secret is one line")
     elif not text.isascii() and key == "password":
         found.error(where, "has characters that SMPP cannot carry; use ASCII only")
+    elif len(text) > MAX_PASSWORD and key == "password":
+        found.error(where, f"has {len(text)} characters; SMPP 3.4 carries {MAX_PASSWORD} at most")
     elif text in _PLACEHOLDERS:
         found.warning(where, "is still the sample's; set the real one")
     return str(text)
 
 
-def _credential(name: str) -> tuple[str, str]:
+def _credential(name: str, need: bool) -> tuple[str, str]:
     folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
     if not re.fullmatch(r"[A-Za-z0-9_.@-]+", name) or name in {".", ".."}:
         return "", "is not the name of a credential; write the ID of LoadCredential=ID:PATH"
+    if not folder and not need:
+        told = "is a systemd credential, which the service alone is given"
+        return "", f"{told}; see what `textback doctor` says of this link"
     if not folder:
         return "", "systemd gave no credentials; add LoadCredential= to the unit, or use a file"
     return _read(FilePath(folder) / name)

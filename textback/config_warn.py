@@ -47,14 +47,12 @@ def _warn_smsc(smsc: SmscConfig, path: Path, found: Findings) -> None:
     if not smsc.receipts:
         text = "no text is ever known to have arrived, and an uncertain one is never resolved"
         found.warning((*path, "receipts"), text)
+    if smsc.receipts_by_text:
+        text = "anybody who texts your number can write what then passes for a receipt"
+        found.warning((*path, "receipts_by_text"), text)
     if smsc.on_uncertain == "resend":
         text = f"after a crash up to {smsc.window} callers may get the same text twice"
         found.warning((*path, "on_uncertain"), text)
-    if len(smsc.system_id) > 15:
-        found.warning((*path, "system_id"), "SMPP 3.4 allows 15 characters; ask the carrier")
-    if len(smsc.password.get_secret_value()) > 8:
-        text = "is longer than the 8 characters of SMPP 3.4; some carriers cut it, ask yours"
-        found.warning((*path, "password"), text)
 
 
 def _warn_number(index: int, number: NumberConfig, config: Config, found: Findings) -> None:

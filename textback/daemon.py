@@ -311,9 +311,12 @@ class Daemon:
                 self.switches[name].put(routes[name])
         else:
             self._build_delivery()
-        for name in changed:
-            if name in routes:
-                self.crew.start(f"smpp {name}", routes[name].run())
+        for name, route in routes.items():
+            if name in changed:
+                self.crew.start(f"smpp {name}", route.run())
+            else:
+                # As for the PBX: the carrier may have unlocked the account.
+                route.retry_now()
         if not same_lanes and routes:
             self.crew.start("delivery", self.delivery.run())
         return changed
@@ -342,8 +345,5 @@ class Daemon:
         for name in list(self.pbxs):
             await self.crew.end(f"ami {name}")
         await self.crew.end("intake", self.intake.stop())
-        routes = [
-            self.crew.end(f"smpp {name}", route.stop(DRAIN - 5))
-            for name, route in self.routes.items()
-        ]
+        routes = [self.crew.end(f"smpp {n}", r.stop(DRAIN - 5)) for n, r in self.routes.items()]
         await asyncio.gather(self.crew.end("delivery", self.delivery.stop()), *routes)

@@ -98,6 +98,14 @@ def check_config(config: Config, path: Path) -> list[Check]:
         found.append(
             fail("config", "no [[smsc]]: nothing carries a text", "name your SMPP account")
         )
+    if not config.smsc and config.mode == "shadow":
+        found.append(
+            warn(
+                "config",
+                "no [[smsc]]: calls are decided and recorded, and nothing could carry a text",
+                'name your SMPP account before you set mode = "live"',
+            )
+        )
     if config.mode == "shadow":
         found.append(
             warn(

@@ -36,7 +36,11 @@ ACTION_WAIT = 10.0
 MOST_HEARD = 20_000
 BIND_WAIT = 15.0
 
-MANAGER_FIX = "see conf/asterisk/README; then asterisk -rx 'manager reload'"
+MANAGER_FIX = (
+    "compare with conf/asterisk/manager.d/textback.conf (`make install` puts it into "
+    "/usr/local/share/textback/asterisk); then asterisk -rx 'manager reload'"
+)
+LOGIN_FIX = f"are username, secret and permit/deny what Asterisk has? {MANAGER_FIX}"
 
 
 async def ask_daemon(config: Config) -> Mapping[str, Any] | None:
@@ -66,11 +70,25 @@ def hidden(table: PbxConfig | SmscConfig) -> bool:
     return bool(named) and not secret.get_secret_value()
 
 
-def not_asked(area: str) -> Check:
+def not_asked(area: str, table: PbxConfig | SmscConfig, config: Config) -> Check:
+    """For a link that is `hidden`, while the service does not say how it stands."""
+    credential = (
+        table.secret_credential if isinstance(table, PbxConfig) else table.password_credential
+    )
+    ask = "start the service, with [console] enabled: then the doctor asks it"
+    if config.console.enabled:
+        ask = f"start the service: then the doctor and http://{config.console.listen}/healthz say"
+    if not credential:
+        return warn(
+            area,
+            "not tried: its secret cannot be read by this user, only by the service",
+            f"try again as root; or {ask}",
+        )
     return warn(
         area,
-        "not tried: its secret can be read by the service only",
-        "start the service, with [console] enabled: then the doctor asks it",
+        f"not tried: a shell cannot read the systemd credential {credential!r} with its secret",
+        f"{ask}; or, as root, systemd-run --pipe --wait -p LoadCredential={credential}:PATH "
+        "textback doctor, with the PATH of the unit's LoadCredential=",
     )
 
 
@@ -96,7 +114,7 @@ async def check_pbx(pbx: PbxConfig, *, listen: float, seen: bool) -> AsyncIterat
             for check in await _listen(area, settings, connection, heard, listen):
                 yield check
     except LoginRefused as error:
-        yield fail(area, str(error), MANAGER_FIX)
+        yield fail(area, str(error), LOGIN_FIX)
     except (AmiError, OSError, ValueError) as error:
         yield fail(
             area,
@@ -149,6 +167,8 @@ async def _permissions(area: str, pbx: PbxConfig, connection: Connection) -> lis
     if granted.missing_actions:
         told = ", ".join(granted.missing_actions)
         found.append(fail(area, f"not allowed: {told}", f"add reporting to write; {MANAGER_FIX}"))
+        if "Getvar" in granted.missing_actions:
+            found.append(_blind(area, pbx))
     else:
         found.append(ok(area, "write = reporting: channels and presentation can be asked for"))
     if granted.excess_actions:
@@ -165,6 +185,16 @@ async def _permissions(area: str, pbx: PbxConfig, connection: Connection) -> lis
             )
         )
     return found
+
+
+def _blind(area: str, pbx: PbxConfig) -> Check:
+    """What it means that Asterisk will not say whether a caller hides his number."""
+    cure = f"add reporting to write; {MANAGER_FIX}"
+    if pbx.unknown_presentation == "send":
+        told = "callers who hide their number cannot be told from others, and are texted"
+        return fail(area, told, cure)
+    told = "whether a number is withheld cannot be asked (Getvar): nobody will be texted"
+    return fail(area, f"{told}, with the reason presentation_unknown", cure)
 
 
 async def _listen(
@@ -242,6 +272,11 @@ def pbx_by_daemon(pbx: PbxConfig, parts: Mapping[str, Any]) -> list[Check]:
             fail(area, f"the daemon's link is {part.get('state')}: {part.get('says')}", MANAGER_FIX)
         ]
     found = [ok(area, f"the daemon's link is up: {part.get('says')}")]
+    # Whoever can log in himself sees these for himself.
+    for said in part.get("warnings") or () if hidden(pbx) else ():
+        found.append(warn(area, str(said), MANAGER_FIX))
+        if "`write = reporting`" in str(said):
+            found.append(_blind(area, pbx))
     quiet = part.get("last_event_age")
     if isinstance(quiet, int | float):
         found.append(ok(area, f"the daemon's last call event came {quiet:.0f} s ago"))

@@ -43,7 +43,8 @@ def _seen_whole(case: Case) -> Answer:
     texted on a guess."""
     call = case.call
     rule = "calls seen from their first ring to their end"
-    if call.gap or call.outcome is Outcome.UNKNOWN:
+    # A call that cannot be trusted is of unknown outcome too; `trusted` says so better.
+    if call.gap or (call.outcome is Outcome.UNKNOWN and not call.tainted):
         return Answer(Reason.UNKNOWN_CALL, "part of the call was not seen", rule)
     return _ok("seen whole" + (", told late" if call.late else ""), rule)
 

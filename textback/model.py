@@ -468,3 +468,11 @@ class CallStory:
     decided: datetime | None
     outbox: OutboxRow | None
     events: tuple[StoryEvent, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextStory:
+    """The life of a text that belongs to no call (`send-test`)."""
+
+    outbox: OutboxRow
+    events: tuple[StoryEvent, ...]

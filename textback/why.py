@@ -7,6 +7,7 @@ held against; then what became of the text. Caller names are hostile: nothing he
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
@@ -16,7 +17,15 @@ from rich.table import Table
 from rich.text import Text
 
 from textback.log import escape, mask_number, mask_text
-from textback.model import CallStory, Gate, OutboxRow, OutboxState, Outcome, StoryEvent
+from textback.model import (
+    CallStory,
+    Gate,
+    OutboxRow,
+    OutboxState,
+    Outcome,
+    StoryEvent,
+    TextStory,
+)
 
 #: What an outcome is called in a sentence.
 OUTCOME_WORDS: dict[Outcome, str] = {
@@ -49,6 +58,9 @@ STATE_STYLES: dict[OutboxState, str] = {
     OutboxState.SHADOW: "dim",
 }
 
+#: What Asterisk says for a caller who has no name.
+_NO_NAME = "<unknown>"
+
 _KIND_STYLES = {
     "call": "",
     "verdict": "bold",
@@ -71,7 +83,7 @@ def as_dict(story: CallStory, *, mask: bool = False) -> dict[str, Any]:
         "boot": story.key.boot,
         "direction": story.direction.value,
         "caller": number(story.caller),
-        "caller_name": story.caller_name,
+        "caller_name": _name(story),
         "did": number(story.did),
         "number_label": story.number_label,
         "started": _iso(story.started),
@@ -89,11 +101,24 @@ def as_dict(story: CallStory, *, mask: bool = False) -> dict[str, Any]:
             for g in story.gates
         ],
         "text": outbox_dict(story.outbox, mask=mask) if story.outbox else None,
-        "events": [
-            {"at": _iso(event.at), "kind": event.kind, "text": words(event.text)}
-            for event in story.events
-        ],
+        "events": _event_dicts(story.events, words),
     }
+
+
+def text_as_dict(story: TextStory, *, mask: bool = False) -> dict[str, Any]:
+    """A text without a call, in the shape of `as_dict`."""
+    _, words = _readers(mask)
+    return {
+        "call": None,
+        "text": outbox_dict(story.outbox, mask=mask),
+        "events": _event_dicts(story.events, words),
+    }
+
+
+def _event_dicts(events: Sequence[StoryEvent], words: Callable[[str], str]) -> list[dict[str, Any]]:
+    return [
+        {"at": _iso(event.at), "kind": event.kind, "text": words(event.text)} for event in events
+    ]
 
 
 def outbox_dict(row: OutboxRow, *, mask: bool = False) -> dict[str, Any]:
@@ -124,9 +149,30 @@ def render(story: CallStory, *, mask: bool = False, zone: tzinfo | None = None) 
         parts.append(Padding(_gates(story.gates, mask), (0, 0, 0, 2), expand=False))
     if story.outbox is not None:
         parts += [Text(), _outbox(story.outbox, mask)]
-    parts += [Text(), Text("What happened", style="bold")]
-    parts.append(Padding(_timeline(story, mask, zone), (0, 0, 0, 2), expand=False))
+    parts += _what_happened(timeline(story), story.started, mask, zone)
     return Group(*parts)
+
+
+def render_text(
+    story: TextStory, *, mask: bool = False, zone: tzinfo | None = None
+) -> RenderableType:
+    """A text that belongs to no call, for a terminal."""
+    row = story.outbox
+    head = Text.assemble(
+        ("No call", "bold"), f": written by hand (send-test)  {_day(row.created, zone)}"
+    )
+    return Group(head, _outbox(row, mask), *_what_happened(story.events, row.created, mask, zone))
+
+
+def _what_happened(
+    events: Sequence[StoryEvent], began: datetime, mask: bool, zone: tzinfo | None
+) -> list[RenderableType]:
+    lines = _lines(events, began, mask, zone)
+    return [
+        Text(),
+        Text("What happened", style="bold"),
+        Padding(lines, (0, 0, 0, 2), expand=False),
+    ]
 
 
 def _headline(story: CallStory, mask: bool, zone: tzinfo | None) -> Text:
@@ -136,8 +182,8 @@ def _headline(story: CallStory, mask: bool, zone: tzinfo | None) -> Text:
     head.append(escape(str(story.key)), style="bold cyan")
     head.append(f"  {_day(story.started, zone)}\n")
     head.append(f"  from {escape(number(story.caller)) or '(no number)'}")
-    if story.caller_name:
-        head.append(f' "{escape(story.caller_name)}"', style="italic")
+    if name := _name(story):
+        head.append(f' "{escape(name)}"', style="italic")
     head.append(f"  to {escape(number(story.did)) or '(no number)'}")
     if story.number_label:
         head.append(f" ({escape(story.number_label)})")
@@ -193,23 +239,32 @@ def _outbox(row: OutboxRow, mask: bool) -> Text:
 
 
 def timeline(story: CallStory) -> list[StoryEvent]:
-    """The call's trail and the text's life as one list, oldest first."""
+    """The call's trail and the text's life as one list, oldest first.
+
+    The trail is on the steady clock and the rest on the wall clock, so "ended" may seem to lie some
+    milliseconds before the last line of the trail ("hung up"): it is told after it.
+    """
     trail = [
         StoryEvent(at=story.started + timedelta(seconds=after), kind="call", text=what)
         for after, what in story.trail
     ]
-    return sorted([*trail, *story.events], key=lambda event: event.at)
+    last = max((line.at for line in trail), default=story.started)
+    events = [
+        replace(event, at=max(event.at, last)) if event.kind == "call" else event
+        for event in story.events
+    ]
+    return sorted([*trail, *events], key=lambda event: event.at)
 
 
-def _timeline(story: CallStory, mask: bool, zone: tzinfo | None) -> Table:
+def _lines(events: Sequence[StoryEvent], began: datetime, mask: bool, zone: tzinfo | None) -> Table:
     _, words = _readers(mask)
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True, style="dim")
     table.add_column(no_wrap=True, justify="right", style="dim")
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for event in timeline(story):
-        since = (event.at - story.started).total_seconds()
+    for event in events:
+        since = (event.at - began).total_seconds()
         style = _KIND_STYLES.get(event.kind, "")
         table.add_row(
             _clock(event.at, zone),
@@ -218,6 +273,11 @@ def _timeline(story: CallStory, mask: bool, zone: tzinfo | None) -> Table:
             Text(escape(words(event.text)), style=style),
         )
     return table
+
+
+def _name(story: CallStory) -> str:
+    """What the caller calls himself; "" for nothing."""
+    return "" if story.caller_name.strip() == _NO_NAME else story.caller_name
 
 
 def _readers(mask: bool) -> tuple[Callable[[str], str], Callable[[str], str]]:

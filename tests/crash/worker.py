@@ -17,7 +17,7 @@ import sys
 from typing import Any
 
 from sms_gateway.link import Route, RouteSettings
-from sms_gateway.receipts import id_forms
+from sms_gateway.receipts import stored_forms
 from textback.delivery import Delivery
 from textback.inbox import Inbox
 from textback.log import configure
@@ -29,7 +29,7 @@ PR_SET_PDEATHSIG = 1
 
 async def work(order: dict[str, Any]) -> None:
     def forms(_route: str, message_id: str) -> frozenset[str]:
-        return id_forms(message_id, "hex_dec")
+        return stored_forms(message_id)
 
     store = await Store.open(order["db"], id_forms=forms)
     inbox = Inbox(store, lambda: "US")

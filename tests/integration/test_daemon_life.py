@@ -210,6 +210,44 @@ async def test_health_is_503_until_both_links_are_up(site: Rig) -> None:
     assert 'textback_smpp_bound{route="smsc"} 1.0' in text
 
 
+async def test_a_reload_ends_the_wait_of_a_carrier_that_refused_us(site: Rig) -> None:
+    object.__setattr__(site.simulator.settings, "password", "other")
+    await site.start()
+    await site.until_logged("smpp_state", state="refused", level="error")
+    await site.until_told("STATUS=live; AMI pbx up; SMPP smsc refused")
+    object.__setattr__(site.simulator.settings, "password", "pw")
+    site.signal(signal.SIGHUP)
+    await site.until_told("STATUS=live; AMI pbx up; SMPP smsc bound")
+    await site.until_logged("reloaded", new_links=None)
+
+
+async def test_a_shadow_week_needs_no_carrier_and_one_may_be_added_by_a_reload(site: Rig) -> None:
+    site.configure(mode="shadow")
+    body = site.path.read_text()
+    carrier = body[body.index("[[smsc]]") : body.index("[defaults]")]
+    site.path.write_text(body.replace(carrier, ""))
+    await site.start()
+    await site.until_told("STATUS=shadow; AMI pbx up")
+    site.ring("1700000000.1")
+    await site.until_logged("verdict", verdict="send")
+    site.hang_up("1700000000.1")
+    await site.until_logged("call_ended")
+    assert states(site) == ["shadow"]
+    async with aiohttp.ClientSession() as session, session.get(f"{site.url}/healthz") as answer:
+        assert (answer.status, (await answer.json())["status"]) == (200, "ok")
+    site.path.write_text(body.replace('"shadow"', '"live"'))
+    site.signal(signal.SIGHUP)
+    await site.until_told("STATUS=live; AMI pbx up; SMPP smsc bound")
+    site.ring("1700000000.2", "+12125550124")
+    assert (await site.text()).text == "Sorry we missed you."
+    site.path.write_text(body.replace(carrier, ""))
+    site.signal(signal.SIGHUP)
+    await site.until_logged("reloaded", mode="shadow", new_links=["smsc"])
+    site.signal(signal.SIGTERM)
+    assert await site.ended() == 0
+    assert not site.found("task_died")
+
+
 async def test_a_taken_console_port_stops_no_text(site: Rig) -> None:
     taken = await asyncio.start_server(lambda r, w: w.close(), "127.0.0.1", 0)
     async with taken:

@@ -17,12 +17,14 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 HERE = Path(__file__).parent
 TEMPLATES = HERE / "etc"
 PRODUCT = HERE.parents[1] / "conf" / "asterisk"
 AMI_SECRET = "lab-textback"  #: of the product's own AMI user
+MODULES = ("lib/*", "lib", "lib64", "local/lib")  #: under /usr, by distribution
 LOGIN = b"Action: Login\r\nUsername: lab\r\nSecret: lab\r\nEvents: system\r\n\r\n"
 DIRECTORIES = ("cache", "etc", "lib", "log", "run", "spool")
 
@@ -133,19 +135,17 @@ class Asterisk:
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
-        if self._folder is None:
-            process.terminate()
         try:
             process.wait(8)
         except subprocess.TimeoutExpired:
-            process.kill()  # unshare: --kill-child takes the namespace along
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
     def kill(self) -> None:
         """End it as a power cut would: no Shutdown event, no Hangup."""
         process, self._process = self._process, None
         if process is not None:
-            process.send_signal(signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             assert process.stdin is not None
             process.stdin.close()
@@ -165,11 +165,13 @@ class Asterisk:
     # --- inside -------------------------------------------------------------------------------
 
     def _command(self) -> list[str]:
+        folder = str(self._folder) if self._folder else "host"
+        instance = ["/bin/sh", str(HERE / "instance.sh"), folder, str(self.directory)]
         if self._folder is None:
-            return ["asterisk", "-f", "-C", str(self.directory / "etc" / "asterisk.conf")]
+            return instance
         return [
             *("unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child=KILL"),
-            *("/bin/sh", str(HERE / "instance.sh"), str(self._folder), str(self.directory)),
+            *instance,
         ]
 
     def _booted(self) -> bool:
@@ -194,7 +196,8 @@ class Asterisk:
     def _write_configuration(self) -> None:
         folder, own = self._folder, "/mnt" if self._folder else str(self.directory)
         root = folder or Path("/")
-        modules = next(iter(sorted(root.glob("usr/lib*/**/asterisk/modules/app_dial.so"))), None)
+        found = (root.glob(f"usr/{at}/asterisk/modules/app_dial.so") for at in MODULES)
+        modules = next(chain.from_iterable(found), None)
         if modules is None:
             raise LabError(f"no Asterisk modules under {root}usr/lib")
         rtp = 20000 + os.getpid() % 20 * 1000
@@ -212,7 +215,6 @@ class Asterisk:
         files = {
             str(path.relative_to(TEMPLATES)): path.read_text() for path in TEMPLATES.rglob("*.conf")
         }
-        files["indications.conf"] = (root / "etc/asterisk/indications.conf").read_text()
         for name in ("pjsip_phones", "voicemail_boxes", "queues_lab", "extensions_lab"):
             files[f"{name}.conf"] = ""
         files["extensions_inside.conf"] = ""

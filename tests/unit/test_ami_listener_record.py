@@ -10,6 +10,7 @@ import pytest
 import structlog.testing
 
 from ami_listener.record import SEPARATOR, Recorder
+from ami_listener.wire import Splitter
 
 
 def test_it_appends_and_sets_connections_apart(tmp_path: Path) -> None:
@@ -20,6 +21,22 @@ def test_it_appends_and_sets_connections_apart(tmp_path: Path) -> None:
         recorder.write(connection)
         recorder.close()
     assert path.read_bytes() == b"one" + SEPARATOR + b"two"
+
+
+def test_a_cut_message_does_not_swallow_the_next_greeting(tmp_path: Path) -> None:
+    path = tmp_path / "ami.trace"
+    greeting = b"Asterisk Call Manager/11.0.0"
+    recorder = Recorder(path)
+    for said in (b"Event: Hangup\r\nUniq", b"Event: Newchannel\r\n\r\n"):
+        recorder.begin()
+        recorder.write(greeting + b"\r\n" + said)
+    recorder.close()
+    assert Splitter().receive_data(path.read_bytes()) == [
+        greeting,
+        b"Event: Hangup\r\nUniq",
+        greeting,
+        b"Event: Newchannel",
+    ]
 
 
 def test_only_its_owner_may_read_it_also_when_it_was_there_before(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from ami_listener.identity import boot_by_uptime, boot_of
 from ami_listener.stream import LIST_ID, MAX_CONTEXTS, SYNC_ID, Stream
 from ami_listener.tracker import Inbound, Tracker
 from tests.fakes.asterisk import channel, event, message
-from textback.model import Call, Moment, Outcome, Phase
+from textback.model import Call, Moment, Outcome, Phase, Presentation
 
 START = Moment.at(1795435200.0)
 INBOUND = Inbound(contexts=frozenset({"from-trunk"}))
@@ -205,3 +205,37 @@ def test_live_an_answer_that_waited_with_an_overdue_ring_timer_counts_first(
     calls += stream.advance(START.plus(15.5))
     assert Phase.ANSWERED in [call.phase for call in calls]
     assert (Phase.RING_TIMEOUT in [call.phase for call in calls]) is told
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["CALLERID(num-pres)=allowed_not_screened"], Presentation.ALLOWED),
+        (["CALLERID(num-pres)=prohib_passed_screen"], Presentation.WITHHELD),
+        (["CDR(x)=1", "CALLERID(num-pres)=allowed"], Presentation.ALLOWED),
+        # Two of them: one is forged, neither is believed.
+        (["CALLERID(num-pres)=prohib", "CALLERID(num-pres)=allowed"], Presentation.UNKNOWN),
+        ([], Presentation.UNKNOWN),
+    ],
+)
+def test_a_call_gone_before_asterisk_could_be_asked_has_its_presentation_from_channelvars(
+    lines: list[str], expected: Presentation
+) -> None:
+    stream = a_stream()
+    variables = "".join(f"ChanVariable: {line}\r\n" for line in lines)
+    raw = hangup().replace("Uniqueid:", f"{variables}Uniqueid:")
+    (call,) = [c for c in feed(stream, born(), raw) if c.phase is Phase.ENDED]
+    assert call.presentation is expected
+
+
+def test_a_presentation_that_was_asked_for_is_not_lifted_by_the_hangup() -> None:
+    stream = a_stream()
+    answer = message(
+        "Response: Success",
+        "ActionID: textback-pres-1.1",
+        "Variable: CALLERID(num-pres)",
+        "Value: prohib",
+    )
+    raw = hangup().replace("Uniqueid:", "ChanVariable: CALLERID(num-pres)=allowed\r\nUniqueid:")
+    (call,) = [c for c in feed(stream, born(), answer, raw) if c.phase is Phase.ENDED]
+    assert call.presentation is Presentation.WITHHELD

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from sms_gateway.link import COUNTERS, RouteState, client_context
 from sms_gateway.pace import FIRST_PAUSE
@@ -574,6 +577,67 @@ async def test_a_carrier_that_is_down_is_tried_until_it_is_up() -> None:
             await carrier.listen()
             await carrier.bound()
             await bench.until_state(RouteState.BOUND)
+
+
+def told_of(logs: Sequence[Mapping[str, Any]], *states: RouteState) -> list[tuple[str, str]]:
+    """(state, level) of each change to one of `states`, in order."""
+    changes = [entry for entry in logs if entry["event"] == "smpp_state"]
+    return [(e["state"], e["log_level"]) for e in changes if e["state"] in states]
+
+
+async def test_an_outage_is_one_warning_however_often_it_is_tried_and_its_end_is_told() -> None:
+    watched = (RouteState.WAITING, RouteState.BOUND)
+    with capture_logs() as logs:
+        async with EvilSmsc() as carrier:
+            await carrier.deaf()
+            async with running_route(carrier.port) as bench:
+                await bench.until(lambda: bench.states.count(RouteState.WAITING) >= 3)
+                await carrier.listen()
+                peer = await carrier.bound()
+                await bench.until_state(RouteState.BOUND)
+                first = told_of(logs, *watched)
+                await peer.close()
+                await carrier.bound()
+                await bench.until_state(RouteState.BOUND)
+    assert first[0] == ("waiting", "warning")
+    assert {level for _, level in first[1:]} == {"info"}
+    assert first[-1] == ("bound", "info")
+    second = told_of(logs, *watched)[len(first) :]
+    assert [change for change in second if change[1] != "info"] == [("waiting", "warning")]
+    why = next(e["detail"] for e in logs if e["log_level"] == "warning")
+    assert "next attempt in" in why
+
+
+async def test_a_refusal_is_one_error_and_no_warning_besides() -> None:
+    with capture_logs() as logs:
+        async with EvilSmsc() as carrier, running_route(carrier.port, refused_delay=0.02) as bench:
+            for _ in range(2):
+                peer = await carrier.accept()
+                bind = await peer.expect(smsc.BIND_TRANSCEIVER)
+                await peer.send(smsc.bind_resp(bind.sequence, smsc.RINVPASWD))
+            await carrier.bound()
+            await bench.until_state(RouteState.BOUND)
+    levels = [entry["log_level"] for entry in logs if entry["event"] == "smpp_state"]
+    assert levels.count("error") == 1
+    assert "warning" not in levels
+    assert [level for _, level in told_of(logs, RouteState.REFUSED)] == ["error", "info"]
+
+
+@pytest.mark.parametrize("status", [smsc.RINVPASWD, smsc.RALYBND])
+async def test_a_wait_for_the_next_attempt_ends_at_once_when_asked(status: int) -> None:
+    async with (
+        EvilSmsc() as carrier,
+        running_route(carrier.port, refused_delay=3600.0, already_bound_delay=3600.0) as bench,
+    ):
+        peer = await carrier.accept()
+        bind = await peer.expect(smsc.BIND_TRANSCEIVER)
+        await peer.send(smsc.bind_resp(bind.sequence, status))
+        await bench.until(lambda: "next attempt in" in bench.route.detail)
+        bench.route.retry_now()
+        await carrier.bound()
+        await bench.until_state(RouteState.BOUND)
+        bench.route.retry_now()
+        assert bench.route.state is RouteState.BOUND
 
 
 async def test_transmitter_and_receiver_are_two_connections() -> None:

@@ -7,13 +7,17 @@ import json
 import logging
 import os
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
+import typer
+from rich.text import Text
 from typer.testing import CliRunner, Result
 
 from textback import __version__, cli_manual
@@ -151,8 +155,8 @@ def rows(config: Path) -> list[str]:
 
 
 def test_the_version_is_said_in_two_ways(run: Run) -> None:
-    assert run("--version").output.strip() == f"textback {__version__}"
-    assert json.loads(run("version", "--json").output)["textback"] == __version__
+    assert run("--version").stdout.strip() == f"textback {__version__}"
+    assert json.loads(run("version", "--json").stdout)["textback"] == __version__
 
 
 def test_a_valid_configuration_is_said_to_be_valid(run: Run, config: Path) -> None:
@@ -177,7 +181,7 @@ def test_the_configuration_shown_has_its_defaults_and_no_secret(run: Run) -> Non
         assert result.exit_code == 0
         assert "hunter2" not in result.output
         assert "per_minute" in result.output
-    assert json.loads(run("show-config", "--json").output)["limits"]["per_day"] == 2000
+    assert json.loads(run("show-config", "--json").stdout)["limits"]["per_day"] == 2000
 
 
 def test_the_configuration_may_be_named_behind_the_command_or_by_the_environment(
@@ -247,8 +251,8 @@ def test_why_finds_a_call_by_any_of_its_names(run: Run, filled: Path, wanted: st
 
 
 def test_why_tells_all_calls_in_full_when_asked(run: Run, filled: Path) -> None:
-    assert run("why", CALLER, "--all").output.count("Verdict:") == 2
-    told = [json.loads(line) for line in run("why", CALLER, "--json").output.splitlines()]
+    assert run("why", CALLER, "--all").stdout.count("Verdict:") == 2
+    told = [json.loads(line) for line in run("why", CALLER, "--json").stdout.splitlines()]
     assert [story["reason"] for story in told] == ["cooldown", "send"]
 
 
@@ -258,7 +262,7 @@ def test_a_hostile_name_is_printed_as_it_is(run: Run, filled: Path) -> None:
 
 def test_calls_are_listed_newest_first_with_their_texts(run: Run, filled: Path) -> None:
     result = run("calls")
-    lines = result.output.splitlines()
+    lines = result.stdout.splitlines()
     assert [line.split()[-1] for line in lines[1:4]] == [
         "pbx:1700000000.3",
         "pbx:1700000000.2",
@@ -266,7 +270,7 @@ def test_calls_are_listed_newest_first_with_their_texts(run: Run, filled: Path) 
     ]
     assert all(line == line.rstrip() for line in lines)
     assert "2 send, 1 cooldown" in result.output
-    assert run("calls", "--outcome", "busy").output.strip() == "no calls"
+    assert run("calls", "--outcome", "busy").stdout.strip() == "no calls"
 
 
 @pytest.mark.parametrize("words", [("why", CALLER), ("calls",), ("queue",), ("calls", "--json")])
@@ -284,9 +288,9 @@ def test_the_queue_shows_what_waits_and_counts_the_rest(run: Run, filled: Path) 
     result = run("queue")
     assert result.exit_code == 0
     assert "2 queued" in result.output
-    told = [json.loads(line) for line in run("queue", "--json").output.splitlines()]
+    told = [json.loads(line) for line in run("queue", "--json").stdout.splitlines()]
     assert [(text["id"], text["state"]) for text in told] == [(1, "queued"), (2, "queued")]
-    assert run("queue", "--state", "held").output.startswith("nothing waits")
+    assert run("queue", "--state", "held").stdout.startswith("nothing waits")
 
 
 def test_texts_are_held_released_and_dropped_by_number(run: Run, filled: Path) -> None:
@@ -295,20 +299,54 @@ def test_texts_are_held_released_and_dropped_by_number(run: Run, filled: Path) -
     assert run("release", "1").exit_code == 0
     assert run("drop", "1", "2", "--yes").exit_code == 0
     assert rows(filled) == ["dropped", "dropped"]
-    story = json.loads(run("why", "1", "--json").output)
+    story = json.loads(run("why", "1", "--json").stdout)
     assert [e["text"] for e in story["events"] if e["kind"] == "operator"] != []
 
 
 def test_what_was_changed_is_told_to_programs_too(run: Run, filled: Path) -> None:
-    told = [json.loads(line) for line in run("hold", "1", "2", "--json").output.splitlines()]
+    told = [json.loads(line) for line in run("hold", "1", "2", "--json").stdout.splitlines()]
     assert [(text["id"], text["state"]) for text in told] == [(1, "held"), (2, "held")]
-    assert run("drop", "--older", "1h", "--json").output == ""
+    assert run("drop", "--older", "1h", "--json").stdout == ""
 
 
 def test_texts_are_meant_by_number_of_the_handset_and_age_too(run: Run, filled: Path) -> None:
     assert run("hold", "--to", "(212) 555-0124").exit_code == 0
     assert rows(filled) == ["queued", "held"]
-    assert run("drop", "--older", "1h").output.strip() == "nothing to drop"
+    assert run("drop", "--older", "1h").stdout.strip() == "nothing to drop"
+
+
+def test_a_release_takes_what_it_can_and_names_what_is_past_its_time(
+    run: Run, filled: Path
+) -> None:
+    run("hold", "1", "2")
+    expire(filled, 1)
+    result = run("release", "--state", "held", "--yes")
+    assert result.exit_code == 0
+    assert "text 2 to +12125550124: queued" in result.output
+    assert "text 1 to +12125550123: still held: it expired at" in result.output
+    assert "--expires 15m" in result.output
+    assert rows(filled) == ["held", "queued"]
+
+
+def test_a_release_that_can_take_nothing_says_so_and_exits_with_one(run: Run, filled: Path) -> None:
+    run("hold", "1")
+    expire(filled, 1)
+    result = run("release", "--state", "held", "--json")
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)
+    assert (told["id"], told["state"]) == (1, "held")
+    assert told["left"].startswith("it expired at ")
+    assert run("release", "--state", "held", "--expires", "15m").exit_code == 0
+    assert run("release", "--state", "held").stdout.strip() == "nothing to release"
+
+
+def expire(config: Path, row: int) -> None:
+    """As if text `row` were of last winter."""
+    with sqlite3.connect(config.parent / "textback.db") as db:
+        db.execute(
+            "UPDATE outbox SET expires_at = '2026-01-02 00:00:00.000000' WHERE id = ?", [row]
+        )
+    db.close()
 
 
 def test_several_texts_are_not_changed_by_accident(run: Run, filled: Path) -> None:
@@ -327,10 +365,37 @@ def test_a_test_text_without_the_service_is_kept_and_said_so(run: Run, filled: P
     assert rows(filled)[-1] == OutboxState.QUEUED.value
 
 
+def test_why_tells_of_a_text_that_belongs_to_no_call(run: Run, filled: Path) -> None:
+    run("send-test", "+12125550190", "--text", "hello")
+    result = run("why", "(212) 555-0190")
+    assert result.exit_code == 0, result.output
+    assert "No call: written by hand (send-test)" in result.output
+    assert "| hello" in result.output
+    assert "text 3 queued" in result.output
+    run("send-test", CALLER, "--text", "one")
+    run("send-test", CALLER, "--text", "two")
+    both = run("why", CALLER).output
+    assert both.index("no text: cooldown") < both.index("| two")
+    assert "1 earlier text without a call" in both
+    assert "| one" in run("why", CALLER, "--all").output
+    told = [json.loads(line) for line in run("why", CALLER, "--json").stdout.splitlines()]
+    assert [story["call"] for story in told] == ["pbx:1700000000.3", "pbx:1700000000.1", None, None]
+    assert [story["text"]["id"] for story in told[2:]] == [5, 4]
+
+
+def test_a_test_text_needs_a_carrier(run: Run, filled: Path) -> None:
+    text = filled.read_text()
+    carrier = text[text.index("[[smsc]]") : text.index("[[number]]")]
+    filled.write_text('mode = "shadow"\n' + text.replace(carrier, ""))
+    result = run("send-test", CALLER)
+    assert result.exit_code == 2
+    assert "no [[smsc]] is configured" in result.stderr
+
+
 def test_opt_outs_are_added_listed_and_removed(run: Run, filled: Path) -> None:
     assert "1 text cancelled" in run("optout", "add", "212 555 0123").output
     assert rows(filled) == ["cancelled", "queued"]
-    assert json.loads(run("optout", "list", "--json").output)["number"] == CALLER
+    assert json.loads(run("optout", "list", "--json").stdout)["number"] == CALLER
     assert run("optout", "remove", CALLER).exit_code == 0
     assert run("optout", "remove", CALLER).exit_code == 2
 
@@ -402,9 +467,22 @@ def test_every_command_has_a_help_that_says_what_it_is_for(run: Run) -> None:
     for name in names:
         result = run(name, "--help")
         assert result.exit_code == 0
-        assert len(result.output.splitlines()) > 5
+        assert len(result.stdout.splitlines()) > 5
         # A table's name in brackets would be taken for markup, and be gone.
         assert "[]" not in result.output
+
+
+def test_no_help_is_taken_for_markup() -> None:
+    def sentences(command: Any) -> Iterator[str]:
+        yield command.help or ""
+        for parameter in command.params:
+            yield getattr(parameter, "help", "") or ""
+        for inner in getattr(command, "commands", {}).values():
+            yield from sentences(inner)
+
+    told = [text for text in sentences(typer.main.get_command(app)) if text]
+    assert len(told) > 50
+    assert [text for text in told if Text.from_markup(text).plain != text] == []
 
 
 # --- the man page ---

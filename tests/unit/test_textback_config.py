@@ -118,6 +118,9 @@ def test_a_catch_all_takes_what_no_other_number_takes() -> None:
     extension = config.number_for("5000")
     assert extension is not None
     assert extension.did == "5000"
+    odd = config.number_for("+15551230100")  # no number of any plan, and dialled all the same
+    assert odd is not None
+    assert odd.did == "+15551230100"
     assert config.number_for("s") is None
 
 

@@ -60,6 +60,15 @@ def test_syntax_errors_of_all_files_are_reported_together(folder: Path) -> None:
     assert len(caught.value.errors) == 2
 
 
+def test_the_first_week_needs_no_carrier() -> None:
+    without = BASE[: BASE.index("[[smsc]]")] + BASE[BASE.index("[[number]]") :]
+    with pytest.raises(ConfigError, match="no carrier account to send with"):
+        loads(without)
+    config = loads('mode = "shadow"\n' + without)
+    assert config.smsc == ()
+    assert config.smsc_named("") is None
+
+
 # --- secrets -----------------------------------------------------------------------------------
 
 
@@ -73,7 +82,9 @@ def test_secrets_come_from_systemd_credentials(
         load(folder / "textback.toml")
     outside = load(folder / "textback.toml", need_secrets=False)
     assert outside.pbx[0].secret.get_secret_value() == ""
-    assert any("pbx.secret_credential" in w for w in outside.warnings)
+    (warning,) = outside.warnings
+    assert "pbx.secret_credential: is a systemd credential" in warning
+    assert "`textback doctor`" in warning
     write(folder / "credentials" / "ami", "from-systemd")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder / "credentials"))
     inside = load(folder / "textback.toml")

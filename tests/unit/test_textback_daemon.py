@@ -307,7 +307,9 @@ async def test_a_store_that_does_not_answer_is_told_and_the_rest_still_shown(
 def test_every_key_of_a_pbx_and_a_carrier_reaches_the_edge() -> None:
     made = config(
         CONFIG.replace('secret = "a"', 'secret = "a"\ninbound_endpoints = ["trunk"]').replace(
-            'password = "b"', 'password = "b"\nwindow = 3\ntlvs = { "0x1400" = "hex:0a" }'
+            'password = "b"',
+            'password = "b"\nwindow = 3\ntlvs = { "0x1400" = "hex:0a" }\n'
+            'enquire_timeout = "7s"\nreceipts_by_text = true',
         )
     )
     pbx = wiring.pbx_settings(made.pbx[0])
@@ -315,6 +317,7 @@ def test_every_key_of_a_pbx_and_a_carrier_reaches_the_edge() -> None:
     assert "from-trunk" in pbx.inbound.contexts
     route = wiring.route_settings(made.smsc[0], "US")
     assert (route.password, route.window, route.country) == ("b", 3, "US")
+    assert (route.enquire_timeout, route.receipts_by_text) == (7.0, True)
     assert route.tlvs == ((0x1400, b"\x0a"),)
     assert '"a"' not in repr(pbx)
     assert "'b'" not in repr(route)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator
@@ -17,7 +18,7 @@ from pydantic import SecretStr
 from sms_gateway.simulator import Simulator, SimulatorSettings
 from tests.fakes.asterisk import FakeAsterisk, channel
 from textback import control, doctor, doctor_links
-from textback.config import Config
+from textback.config import Config, Console
 from textback.config_load import load
 from textback.doctor import Check, Level, exit_code, fail, ok, warn
 from textback.model import OutboxState, Send
@@ -99,6 +100,13 @@ def test_a_warning_of_the_loader_is_split_into_what_and_cure(tmp_path: Path) -> 
     told = [c for c in found if "opt out" in c.found]
     assert len(told) == 1
     assert told[0].fix.startswith("add ")
+
+
+def test_a_shadow_week_without_a_carrier_is_a_warning(tmp_path: Path) -> None:
+    config = configured(tmp_path, mode="shadow").model_copy(update={"smsc": ()})
+    check = worst(doctor.check_config(config, tmp_path / "textback.toml"), "no [[smsc]]")
+    assert check.level is Level.WARN
+    assert 'mode = "live"' in check.fix
 
 
 # --- the store ---
@@ -245,6 +253,14 @@ async def test_a_login_that_is_refused_is_told_with_its_cure(pbx: Pbx) -> None:
     assert found[-1].level is Level.FAIL
     assert "refused the login" in found[-1].found
     assert "manager reload" in found[-1].fix
+    assert "are username, secret" in found[-1].fix
+
+
+def test_the_file_a_cure_names_is_there() -> None:
+    root = Path(doctor.__file__).resolve().parents[1]
+    named = re.findall(r"conf/\S+", doctor_links.MANAGER_FIX)
+    assert named
+    assert all((root / name).is_file() for name in named)
 
 
 async def test_a_pbx_that_is_not_there_is_told(tmp_path: Path) -> None:
@@ -279,6 +295,24 @@ async def test_each_action_that_is_missing_is_named(pbx: Pbx) -> None:
     check = worst(await pbx.examined(), "not allowed: ")
     assert check.level is Level.FAIL
     assert all(name in check.found for name in ACTIONS)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "words"),
+    [
+        ("skip", "nobody will be texted, with the reason presentation_unknown"),
+        ("send", "are texted"),
+    ],
+)
+async def test_what_it_means_that_presentation_cannot_be_asked_is_said(
+    pbx: Pbx, unknown: str, words: str
+) -> None:
+    allowed(pbx.asterisk, "CoreShowChannels", "CoreStatus", "CoreSettings")
+    (one,) = configured(pbx.folder, ami=pbx.asterisk.port).pbx
+    told = one.model_copy(update={"unknown_presentation": unknown})
+    found = [c async for c in doctor_links.check_pbx(told, listen=0, seen=True)]
+    assert worst(found, words).level is Level.FAIL
+    assert worst(found, "not allowed: Getvar").level is Level.FAIL
 
 
 async def test_more_rights_than_needed_are_a_warning(pbx: Pbx) -> None:
@@ -341,7 +375,27 @@ def test_a_secret_that_only_the_service_sees_is_never_tried_empty(tmp_path: Path
     assert doctor_links.hidden(away)
     gone = smsc.model_copy(update={"password": nothing, "password_file": "/root/smsc"})
     assert doctor_links.hidden(gone)
-    assert doctor_links.not_asked("ami pbx").level is Level.WARN
+    by_credential = doctor_links.not_asked("ami pbx", away, config)
+    assert by_credential.level is Level.WARN
+    assert "systemd credential 'ami'" in by_credential.found
+    assert (
+        "systemd-run --pipe --wait -p LoadCredential=ami:PATH textback doctor" in by_credential.fix
+    )
+    by_file = doctor_links.not_asked("smpp smsc", gone, config)
+    assert "try again as root" in by_file.fix
+    shown = config.model_copy(update={"console": Console(listen="127.0.0.1:8480")})
+    assert "http://127.0.0.1:8480/healthz" in doctor_links.not_asked("ami pbx", away, shown).fix
+
+
+def test_what_the_daemon_may_not_do_is_told_where_the_doctor_cannot_log_in(tmp_path: Path) -> None:
+    (pbx,) = configured(tmp_path).pbx
+    away = pbx.model_copy(update={"secret": SecretStr(""), "secret_credential": "ami"})
+    warning = "the manager user lacks `write = reporting`: withheld numbers cannot be told"
+    parts = {"ami:pbx": {"ok": True, "says": "up", "warnings": [warning]}}
+    found = doctor_links.pbx_by_daemon(away, parts)
+    assert worst(found, warning).level is Level.WARN
+    assert worst(found, "presentation_unknown").level is Level.FAIL
+    assert [c.level for c in doctor_links.pbx_by_daemon(pbx, parts)] == [Level.OK]
 
 
 # --- SMPP ---

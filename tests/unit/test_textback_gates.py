@@ -46,6 +46,7 @@ def test_an_unanswered_call_is_texted_from_the_number_that_was_dialled() -> None
         (ahead(outcome=Outcome.UNKNOWN), {}, {}, Reason.UNKNOWN_CALL),
         (ahead(late=True), {}, {}, Reason.SEND),
         (ahead(tainted="two Uniqueid headers"), {}, {}, Reason.TAINTED),
+        (ahead(tainted="forged", outcome=Outcome.UNKNOWN), {}, {}, Reason.TAINTED),
         (ahead(direction=Direction.INTERNAL), {}, {}, Reason.INTERNAL),
         (ahead(direction=Direction.OUTBOUND), {}, {}, Reason.OUTBOUND),
         (ahead(direction=Direction.ORIGINATED), {}, {}, Reason.ORIGINATED),

@@ -102,10 +102,10 @@ async def test_every_part_of_a_long_reply_is_kept_with_its_reference(store: Stor
 
 async def test_a_held_text_is_not_claimed_until_it_is_released(store: Store) -> None:
     (row,) = await queued(store)
-    (held,) = await store.hold(rows(row.id), **BY)
+    (held,) = (await store.hold(rows(row.id), **BY)).rows
     assert (held.state, held.reason) == (OutboxState.HELD, "asked to")
     assert (await store.turn((), claim(), at(11))).claimed == ()
-    (released,) = await store.release(rows(row.id), **BY)
+    (released,) = (await store.release(rows(row.id), **BY)).rows
     assert (released.state, released.due) == (OutboxState.QUEUED, at(10))
     assert len((await store.turn((), claim(), at(11))).claimed) == 1
 
@@ -118,11 +118,14 @@ async def test_an_illegal_step_is_refused_and_nothing_is_changed(store: Store) -
     assert (await store.text(waiting.id)).state is OutboxState.QUEUED
 
 
-async def test_a_filter_takes_what_may_go_there(store: Store) -> None:
-    await sending(store)
+async def test_a_filter_takes_what_may_go_there_and_tells_what_it_left(store: Store) -> None:
+    (flying,) = await sending(store)
     (waiting,) = await queued(store)
     dropped = await store.drop(RowFilter(to=CALLER), **BY)
-    assert [row.id for row in dropped] == [waiting.id]
+    assert [row.id for row in dropped.rows] == [waiting.id]
+    assert [(left.row.id, left.why) for left in dropped.left] == [
+        (flying.id, "it is on its way to the carrier")
+    ]
 
 
 async def test_no_filter_at_all_is_refused(store: Store) -> None:
@@ -140,7 +143,7 @@ async def test_a_refused_text_may_be_released(store: Store) -> None:
     (row,) = await sending(store)
     refused = Refused(status=0x45, name="ESME_RSUBMITFAIL", detail="")
     await store.turn([finished(row, refused, state=OutboxState.REFUSED)], None, at(2))
-    (again,) = await store.release(rows(row.id), **BY)
+    (again,) = (await store.release(rows(row.id), **BY)).rows
     assert again.state is OutboxState.QUEUED
 
 
@@ -150,8 +153,36 @@ async def test_releasing_a_text_past_its_time_needs_a_new_end(store: Store) -> N
     late = BY | {"now": at(1000)}
     with pytest.raises(IllegalTransitionError, match="it expired at 2026-11-23 14:15 UTC"):
         await store.release(rows(row.id), **late)
-    (again,) = await store.release(rows(row.id), **late, expires=at(2000))
+    (again,) = (await store.release(rows(row.id), **late, expires=at(2000))).rows
     assert (again.state, again.expires) == (OutboxState.QUEUED, at(2000))
+
+
+async def test_a_release_by_filter_takes_the_others_and_tells_what_is_past_its_time(
+    store: Store,
+) -> None:
+    late, fresh = await sending(store, 2)
+    done = [finished(row, Unsure(detail="timeout")) for row in (late, fresh)]
+    await store.turn(done, None, at(2))
+    await store.release(rows(fresh.id), **BY, expires=at(2000))
+    await store.hold(rows(fresh.id), **BY)
+    both = RowFilter(states=frozenset({OutboxState.UNCERTAIN, OutboxState.HELD}))
+    changed = await store.release(both, **BY | {"now": at(1000)})
+    assert [row.id for row in changed.rows] == [fresh.id]
+    assert [(left.row.id, left.why) for left in changed.left] == [
+        (late.id, "it expired at 2026-11-23 14:15 UTC")
+    ]
+    assert (await store.text(late.id)).state is OutboxState.UNCERTAIN
+    again = await store.release(both, **BY | {"now": at(1000)}, expires=at(2000))
+    assert [row.id for row in again.rows] == [late.id]
+
+
+async def test_a_text_on_its_way_is_never_released_by_hand(store: Store) -> None:
+    (flying,) = await sending(store)
+    with pytest.raises(IllegalTransitionError, match="it is on its way to the carrier"):
+        await store.release(rows(flying.id), **BY)
+    changed = await store.release(RowFilter(to=CALLER), **BY)
+    assert (changed.rows, [left.row.id for left in changed.left]) == ((), [flying.id])
+    assert (await store.text(flying.id)).state is OutboxState.SENDING
 
 
 async def test_the_queue_is_listed_by_filter(store: Store) -> None:
@@ -240,6 +271,27 @@ async def test_a_call_is_found_in_every_spelling(store: Store) -> None:
     assert await store.find("nobody") == []
     assert await store.find("") == []
     assert await store.find(CALLER, since=at(1)) == []
+
+
+async def test_calls_of_one_moment_are_found_the_newest_first(store: Store) -> None:
+    ids = [(await store.judge(fact(call(f"1.{n}")), NOW)).call_id for n in range(3)]
+    assert [story.call_id for story in await store.find(CALLER)] == ids[::-1]
+    assert [story.call_id for story in await store.find(CALLER, limit=1)] == ids[-1:]
+
+
+async def test_a_text_without_a_call_is_found_by_its_handset_with_its_life(store: Store) -> None:
+    await queued(store)
+    first, second = [await store.enqueue(send(), by="root", now=at(n)) for n in (1, 2)]
+    await store.hold(rows(first.id), **BY)
+    found = await store.find_texts("2125550123", CALLER)
+    assert [text.outbox.id for text in found] == [second.id, first.id]
+    assert [(e.kind, e.text) for e in found[1].events] == [
+        ("outbox", f"text {first.id} queued"),
+        ("operator", "root: send-test"),
+        ("operator", "root: hold (asked to)"),
+        ("outbox", "held: asked to"),
+    ]
+    assert await store.find_texts("", "+12125550199") == []
 
 
 async def test_an_unknown_call_is_named(store: Store) -> None:

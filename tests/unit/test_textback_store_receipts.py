@@ -32,6 +32,7 @@ from textback.model import (
     Unsure,
 )
 from textback.store.errors import IllegalTransitionError
+from textback.store.matching import may_mean
 from textback.store.store import Store
 from textback.store.tables import receipt_forms, receipts
 from textback.store.transitions import better, require, sources, state_from_parts
@@ -357,3 +358,34 @@ def test_receipts_only_ever_take_a_step_of_the_table(
 ) -> None:
     new = state_from_parts(old, total, said)
     assert new is old or new in OUTBOX_TRANSITIONS[old]
+
+
+@pytest.mark.parametrize(
+    ("message_id", "sender", "recipient", "means"),
+    [
+        ("20", "+16465550123", "+12125550100", True),
+        ("20", "6465550123", "2125550100", True),  # without the country code
+        ("20", "12125550100", "16465550123", True),  # not swapped
+        ("20", "+16465550199", "+12125550100", False),  # a stranger's short id
+        ("000000020", "+16465550199", "+12125550100", False),
+        ("20", "", "", True),  # names nobody
+        ("7f3a9c20d1", "+16465550199", "+12125550100", True),  # no chance meeting
+    ],
+)
+def test_a_short_id_alone_does_not_make_a_receipt_another_handsets(
+    message_id: str, sender: str, recipient: str, means: bool
+) -> None:
+    assert may_mean(message_id, sender, recipient, "+16465550123") is means
+
+
+async def test_a_receipt_whose_decimal_is_anothers_hexadecimal_waits_for_its_own(
+    store: Store,
+) -> None:
+    other = await sent(store, "14")  # hexadecimal for 20
+    early = receipt("20", sender="+16465550177")
+    (found,) = await store.record_receipts([early])
+    assert found.row_id is None
+    (own,) = await sending(store, to="+16465550177")
+    settled = await store.record_submissions([finished(own, accepted("20"))], at(4))
+    assert settled[own.id] is DELIVERED
+    assert (await store.text(other.id)).state is ACCEPTED

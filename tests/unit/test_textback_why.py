@@ -21,6 +21,7 @@ from textback.model import (
     OutboxState,
     Outcome,
     StoryEvent,
+    TextStory,
 )
 
 START = datetime(2026, 11, 23, 17, 0, 0, tzinfo=UTC)
@@ -120,6 +121,45 @@ def test_the_life_of_the_text_is_a_timeline_with_the_trail_of_the_call() -> None
     assert "+15.300 s" in whole
     assert "Text 7 to +12125550123 from +12125550100: delivered" in whole
     assert "| Reply STOP to end." in whole
+
+
+def test_the_end_of_the_call_is_the_last_that_is_told_of_it() -> None:
+    hung_up = dataclasses.replace(
+        STORY,
+        trail=(*STORY.trail, (20.004, "hung up (cause 16)")),
+        events=(
+            *STORY.events,
+            StoryEvent(at=after(20), kind="call", text="ended: no_answer"),
+            StoryEvent(at=after(20.002), kind="reply", text="please call back"),
+        ),
+    )
+    assert [event.text for event in why.timeline(hung_up)][-3:] == [
+        "please call back",
+        "hung up (cause 16)",
+        "ended: no_answer",
+    ]
+    assert shown(hung_up).splitlines()[-1].split()[1:3] == ["+20.004", "s"]
+
+
+def test_a_caller_without_a_name_is_shown_without_one() -> None:
+    nameless = dataclasses.replace(STORY, caller_name="<unknown>")
+    assert "unknown" not in shown(nameless)
+    assert why.as_dict(nameless)["caller_name"] == ""
+
+
+def test_a_text_without_a_call_is_told_with_its_own_clock() -> None:
+    alone = TextStory(
+        outbox=dataclasses.replace(ROW, call_id=None, created=START), events=STORY.events
+    )
+    out = io.StringIO()
+    console = Console(file=out, width=140, color_system=None, highlight=False)
+    console.print(why.render_text(alone, zone=ZoneInfo("America/New_York")))
+    assert "No call: written by hand (send-test)  Mon 23 Nov 2026 12:00:00 EST" in out.getvalue()
+    assert "Text 7 to +12125550123" in out.getvalue()
+    assert "+15.300 s" in out.getvalue()
+    masked = json.dumps(why.text_as_dict(alone, mask=True))
+    assert "5550123" not in masked
+    assert json.loads(masked)["call"] is None
 
 
 def test_times_are_shown_in_the_zone_of_the_business() -> None:

@@ -112,7 +112,10 @@ def by_id(
     if not hits:
         return None, "no text has this message id" if receipt.message_id else "without message id"
     if len(hits) == 1:
-        return next(iter(hits)), "by message id"
+        where, row = next(iter(hits.items()))
+        if may_mean(receipt.message_id, receipt.sender, receipt.recipient, row.recipient):
+            return where, "by message id"
+        return None, "only a text to another handset has this message id"
     # The carrier uses its ids again: the latest text from before the receipt, to that handset.
     fitting = [
         (where, row)
@@ -125,6 +128,29 @@ def by_id(
         return None, f"{len(hits)} texts have this message id, none to this handset by then"
     where = max(fitting, key=lambda hit: (hit[1].accepted_at, hit[0]))[0]
     return where, "by message id, handset and time"
+
+
+#: An id at least this long is no other text's by chance, in whatever notation.
+_LONG_ID = 9
+#: Carriers write handsets with and without country code; this much of the end is always there.
+_TAIL = 7
+
+
+def may_mean(message_id: str, sender: str, recipient: str, handset: str) -> bool:
+    """Whether a receipt with these fields may mean a text to `handset`, which has its id.
+
+    Short ids count up, and one read as hexadecimal is another text's decimal: that text must not
+    take the receipt while the right one still waits for its submit_sm_resp.
+    """
+    tail = _digits(handset)[-_TAIL:]
+    told = [_digits(sender), _digits(recipient)]  # some carriers do not swap the addresses
+    if tail and any(number.endswith(tail) for number in told):
+        return True
+    return not told[0] or len(message_id.strip().lstrip("0")) >= _LONG_ID
+
+
+def _digits(address: str) -> str:
+    return "".join(char for char in address if char.isdigit())
 
 
 def same(left: str, right: str) -> bool:

@@ -23,6 +23,7 @@ from textback.store.matching import (
     by_address,
     by_id,
     candidates,
+    may_mean,
     parts_by_form,
     same,
 )
@@ -76,8 +77,9 @@ def _fits(receipt: Row[Any], text: Row[Any], *, alone: bool) -> bool:
     if text.claimed_at is None or receipt.at < text.claimed_at - SLACK:
         return False
     fits = same(text.recipient, receipt.sender) and same(text.sender, receipt.recipient)
-    # Carriers rewrite senders; when only one text has the id, the time is enough.
-    return fits or alone
+    # Carriers rewrite senders; when only one text has the id, the handset and the time are enough.
+    meant = may_mean(receipt.message_id, receipt.sender, receipt.recipient, text.recipient)
+    return fits or (alone and meant)
 
 
 def _addresses(db: Connection, row_ids: Iterable[int]) -> dict[int, Row[Any]]:

@@ -22,7 +22,7 @@ from textback.model import (
 from textback.store.sql import chunks
 from textback.store.tables import outbox, parts
 
-#: Forms a message_id may come back in, by route: `sms_gateway.receipts.id_forms` of its id_format.
+#: Forms a message_id is kept under, by route: `sms_gateway.receipts.stored_forms`.
 IdForms = Callable[[str, str], frozenset[str]]
 
 
@@ -128,6 +128,22 @@ class RowFilter:
 
     def __bool__(self) -> bool:
         return bool(self.ids or self.states or self.to or self.route or self.older_than)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """A text that a verb could not take."""
+
+    row: OutboxRow
+    why: str  #: ends the sentence "text 17 was left: "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """What a verb of the operator did."""
+
+    rows: tuple[OutboxRow, ...] = ()  #: as they are now
+    left: tuple[Left, ...] = ()  #: what the filter meant as well, and what stays as it was
 
 
 def done_parts(db: Connection, row_ids: Iterable[int]) -> dict[int, frozenset[int]]:

@@ -27,6 +27,7 @@ from textback.model import (
     Reply,
     Send,
     Submission,
+    TextStory,
     Verdict,
 )
 from textback.store import calls, outbox, receipts, replies, story, submissions, verbs
@@ -36,6 +37,7 @@ from textback.store.errors import StoreError
 from textback.store.replies import Kept, Word
 from textback.store.rows import (
     CallFact,
+    Changed,
     Claim,
     Finished,
     IdForms,
@@ -63,7 +65,7 @@ class Store:
     ) -> Self:
         """Open the database at a path or URL, and bring its schema up to date.
 
-        `id_forms(route, message_id)` gives the forms a message id may come back in. Raises
+        `id_forms(route, message_id)` gives the forms a message id is kept under. Raises
         StoreTooNewError, StoreForeignError, StoreUnavailableError; with `migrate=False` StoreError
         as well, when the schema is not this code's.
         """
@@ -192,9 +194,7 @@ class Store:
 
     # --- the operator ---
 
-    async def hold(
-        self, rows: RowFilter, *, reason: str, by: str, now: datetime
-    ) -> list[OutboxRow]:
+    async def hold(self, rows: RowFilter, *, reason: str, by: str, now: datetime) -> Changed:
         """Queued texts wait until released. Raises IllegalTransitionError, NoSuchRowError."""
         work = partial(verbs.change, verb="hold", rows=rows, reason=reason, by=by, now=now)
         return await self._db.write(work)
@@ -207,7 +207,7 @@ class Store:
         by: str,
         now: datetime,
         expires: datetime | None = None,
-    ) -> list[OutboxRow]:
+    ) -> Changed:
         """Held, refused or uncertain texts go (again). One past its time needs `expires`."""
         work = partial(
             verbs.change,
@@ -220,9 +220,7 @@ class Store:
         )
         return await self._db.write(work)
 
-    async def drop(
-        self, rows: RowFilter, *, reason: str, by: str, now: datetime
-    ) -> list[OutboxRow]:
+    async def drop(self, rows: RowFilter, *, reason: str, by: str, now: datetime) -> Changed:
         """Queued, held or uncertain texts are given up."""
         work = partial(verbs.change, verb="drop", rows=rows, reason=reason, by=by, now=now)
         return await self._db.write(work)
@@ -263,6 +261,10 @@ class Store:
     ) -> list[CallStory]:
         """Calls by a number or call-id in any of the spellings given, the newest first."""
         return await self._db.read(lambda db: story.find(db, wanted, since=since, limit=limit))
+
+    async def find_texts(self, *wanted: str, limit: int = 20) -> list[TextStory]:
+        """Texts to a number that belong to no call, the newest first."""
+        return await self._db.read(lambda db: story.find_texts(db, wanted, limit=limit))
 
     async def calls(
         self,

@@ -8,7 +8,15 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 
-from textback.model import CallKey, CallStory, OutboxRow, OutboxState, Phase, StoryEvent
+from textback.model import (
+    CallKey,
+    CallStory,
+    OutboxRow,
+    OutboxState,
+    Phase,
+    StoryEvent,
+    TextStory,
+)
 from textback.store.errors import NoSuchRowError
 from textback.store.rows import done_parts, gates_from_json, to_outbox_row
 from textback.store.tables import (
@@ -196,8 +204,27 @@ def find(
     query = select(calls.c.id).where(or_(*hits))
     if since is not None:
         query = query.where(calls.c.started_at >= since)
-    ids = db.execute(query.order_by(calls.c.started_at.desc()).limit(limit)).scalars().all()
-    return [story(db, call_id) for call_id in ids]
+    query = query.order_by(calls.c.started_at.desc(), calls.c.id.desc()).limit(limit)
+    return [story(db, call_id) for call_id in db.execute(query).scalars().all()]
+
+
+def find_texts(db: Connection, wanted: Sequence[str], *, limit: int = 20) -> list[TextStory]:
+    """Texts to a number that belong to no call (`send-test`), the newest first."""
+    query = (
+        select(outbox)
+        .where(outbox.c.call_id.is_(None), outbox.c.recipient.in_([w for w in wanted if w]))
+        .order_by(outbox.c.created_at.desc(), outbox.c.id.desc())
+        .limit(limit)
+    )
+    found = db.execute(query).all()
+    done = done_parts(db, [row.id for row in found])
+    return [
+        TextStory(
+            outbox=to_outbox_row(row, done.get(row.id, frozenset())),
+            events=tuple(sorted(_text_events(db, row), key=lambda e: e.at)),
+        )
+        for row in found
+    ]
 
 
 def calls_list(

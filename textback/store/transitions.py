@@ -11,7 +11,7 @@ from textback.model import OUTBOX_TRANSITIONS, OutboxState, ReceiptState
 from textback.store.errors import IllegalTransitionError
 
 #: What an operator calls the step into a state.
-_WORD = {
+WORDS = {
     OutboxState.QUEUED: "released",
     OutboxState.SENDING: "sent",
     OutboxState.HELD: "held",
@@ -27,7 +27,7 @@ def allowed(old: OutboxState, new: OutboxState) -> bool:
 def require(row_id: int, old: OutboxState, new: OutboxState) -> None:
     """Raises IllegalTransitionError, with a sentence for the operator."""
     if not allowed(old, new):
-        raise IllegalTransitionError(row_id, old, _WORD.get(new, f"made {new.value}"))
+        raise IllegalTransitionError(row_id, old, WORDS.get(new, f"made {new.value}"))
 
 
 def sources(new: OutboxState) -> tuple[OutboxState, ...]:

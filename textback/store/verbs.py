@@ -6,20 +6,30 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, select, update
 
 from textback.model import OutboxRow, OutboxState, Send
 from textback.store.calls import new_text
 from textback.store.errors import IllegalTransitionError, NoSuchRowError, StoreError
-from textback.store.rows import RowFilter, outbox_rows, to_outbox_row
+from textback.store.rows import Changed, Left, RowFilter, outbox_rows, to_outbox_row
+from textback.store.sql import chunks
 from textback.store.tables import operator_log, outbox
-from textback.store.transitions import require, sources
+from textback.store.transitions import WORDS, require, sources
 
 _VERBS: Mapping[str, OutboxState] = {
     "hold": OutboxState.HELD,
     "release": OutboxState.QUEUED,
     "drop": OutboxState.DROPPED,
 }
+
+
+def takes(verb: str) -> tuple[OutboxState, ...]:
+    """The states a text may be in for this verb.
+
+    `sending` is none of them: its way back to `queued` is the carrier's "later". By hand it would
+    be sent twice.
+    """
+    return tuple(s for s in sources(_VERBS[verb]) if s is not OutboxState.SENDING)
 
 
 def _where(rows: RowFilter) -> list[ColumnElement[bool]]:
@@ -46,31 +56,36 @@ def change(
     by: str,
     now: datetime,
     expires: datetime | None = None,
-) -> list[OutboxRow]:
-    """hold, release or drop; all rows or none. Returns them as they are now.
+) -> Changed:
+    """hold, release or drop.
 
-    Rows named by number must be allowed to go there, else IllegalTransitionError. A filter without
-    numbers takes those that are. `expires` gives released texts a new end.
+    Of rows named by number all must be allowed to go there, else IllegalTransitionError and nothing
+    is changed. A filter without numbers takes those that are, and tells which it left: those on
+    their way to the carrier, and of a release those past their time. `expires` gives released texts
+    a new end.
     """
     wanted = _VERBS[verb]
     if not rows:
         raise StoreError(f"{verb}: say which texts are meant")
     query = select(outbox).where(*_where(rows)).order_by(outbox.c.id)
     if not rows.ids:
-        query = query.where(outbox.c.state.in_(sources(wanted)))
+        query = query.where(outbox.c.state.in_([*takes(verb), OutboxState.SENDING]))
     found = db.execute(query).all()
     missing = rows.ids - {row.id for row in found}
     if missing:
         some = ", ".join(str(i) for i in sorted(missing))
         raise NoSuchRowError(f"no text {some}" + (" that fits the rest" if _narrow(rows) else ""))
+    taken: list[Row[Any]] = []
+    left: dict[int, str] = {}
     for row in found:
-        # A release starts a text that has been refused or held; a queued one is already there.
-        require(row.id, row.state, wanted)
-        if wanted is OutboxState.QUEUED and (expires or row.expires_at) <= now:
-            raise IllegalTransitionError(
-                row.id, row.state, "released", f"it expired at {row.expires_at:%Y-%m-%d %H:%M} UTC"
-            )
-    for row in found:
+        why = _against(row, verb, expires or row.expires_at, now)
+        if not why:
+            taken.append(row)
+        elif rows.ids:
+            raise IllegalTransitionError(row.id, row.state, WORDS[wanted], why)
+        else:
+            left[row.id] = why
+    for row in taken:
         values: dict[str, Any] = {"state": wanted, "reason": reason, "changed_at": now}
         if wanted is OutboxState.QUEUED:
             values |= {"due_at": now, "expires_at": expires or row.expires_at}
@@ -79,11 +94,29 @@ def change(
             insert(operator_log),
             {"at": now, "by": by, "verb": verb, "row_id": row.id, "detail": reason},
         )
-    ids = [row.id for row in found]
-    if not ids:
-        return []
-    fresh = db.execute(select(outbox).where(outbox.c.id.in_(ids)).order_by(outbox.c.id)).all()
-    return outbox_rows(db, fresh)
+    changed = outbox_rows(db, _fresh(db, [row.id for row in taken]))
+    stayed = outbox_rows(db, [row for row in found if row.id in left])
+    return Changed(
+        rows=tuple(changed), left=tuple(Left(row=row, why=left[row.id]) for row in stayed)
+    )
+
+
+def _against(row: Row[Any], verb: str, end: datetime, now: datetime) -> str:
+    """Why this text cannot be taken; "" when it can."""
+    if row.state is OutboxState.SENDING:
+        return "it is on its way to the carrier"
+    require(row.id, row.state, _VERBS[verb])
+    if verb == "release" and end <= now:
+        return f"it expired at {row.expires_at:%Y-%m-%d %H:%M} UTC"
+    return ""
+
+
+def _fresh(db: Connection, ids: list[int]) -> list[Row[Any]]:
+    found: list[Row[Any]] = []
+    for some in chunks(ids):
+        query = select(outbox).where(outbox.c.id.in_(some)).order_by(outbox.c.id)
+        found += db.execute(query).all()
+    return found
 
 
 def _narrow(rows: RowFilter) -> bool:
