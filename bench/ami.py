@@ -2,46 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from statistics import median
 from typing import Any
 
+from bench.processes import measured, server
+
 CALLS = 1600  #: 99,200 events, 43 MB
 RUNS = 3
-
-
-@contextmanager
-def server(module: str, *arguments: str) -> Iterator[dict[str, Any]]:
-    """A bench server in a process of its own, stopped by closing its stdin."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None and process.stdin is not None
-    try:
-        yield json.loads(process.stdout.readline())
-    finally:
-        process.stdin.close()
-        process.wait(10)
-        process.stdout.close()
-
-
-def client(name: str, port: int, *arguments: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.clients", name, str(port), *arguments],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result
 
 
 def run(step: Any) -> list[dict[str, Any]]:
@@ -52,7 +19,7 @@ def run(step: Any) -> list[dict[str, Any]]:
         for name in ("floor", "parser", "link", "panoramisk"):
             runs = []
             for _ in range(RUNS):
-                runs.append(client(name, told["port"], str(CALLS)))
+                runs.append(measured("bench.clients", name, told["port"], CALLS))
                 step()
             cpu = median(r["cpu"] for r in runs)
             rows.append(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import resource
 import sys
 import time
@@ -101,6 +102,9 @@ async def parser(port: int, meter: Meter) -> None:
 
 async def panoramisk(port: int, meter: Meter) -> None:
     from panoramisk import Manager
+
+    # It would tell of the end of the stream.
+    logging.getLogger("panoramisk").setLevel(logging.CRITICAL)
 
     manager = Manager(
         host="127.0.0.1",

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import subprocess
-import sys
 from statistics import median
 from typing import Any
 
+from bench.processes import measured
 from bench.rig import Rig, rig
 from bench.sink import Sink
 
@@ -64,15 +63,8 @@ def row(name: str, values: list[float]) -> dict[str, Any]:
 
 
 def run(step: Any) -> list[dict[str, Any]]:
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.latency"],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=300,
-    )
+    result = measured("bench.latency")
     step()
-    result = json.loads(done.stdout.splitlines()[-1])
     return [
         row("idle: one call at a time", result["idle"]),
         row(f"{BUSY_RATE:.0f} calls/s at random", result["busy"]),

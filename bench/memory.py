@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 from typing import Any
 
+from bench.processes import measured
 from bench.rig import rig
 
 CALLS = 2000
@@ -28,15 +27,8 @@ async def main() -> dict[str, float]:
 
 
 def run(step: Any) -> list[dict[str, Any]]:
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.memory"],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=300,
-    )
+    result = measured("bench.memory")
     step()
-    result = json.loads(done.stdout.splitlines()[-1])
     return [
         {"memory": "service idle", "rss_mb": round(result["idle_mb"], 1)},
         {"memory": "each 1,000 live calls", "rss_mb": round(result["mb_per_1000_calls"], 1)},

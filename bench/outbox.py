@@ -19,8 +19,8 @@ from typing import Any
 
 from sqlalchemy import create_engine, insert
 
-from bench.ami import client, server
 from bench.clients import TEXT
+from bench.processes import measured, server
 
 MESSAGES = 10_000
 RUNS = 3
@@ -113,26 +113,17 @@ async def drain(port: int, window: int) -> dict[str, Any]:
 
 
 def run(step: Any) -> list[dict[str, Any]]:
-    import subprocess
-
     rows = []
     with server("bench.sink") as told:
         for window in WINDOWS:
             runs = []
             for _ in range(RUNS):
-                done = subprocess.run(
-                    [sys.executable, "-m", "bench.outbox", str(told["port"]), str(window)],
-                    check=True,
-                    capture_output=True,
-                    text=True,
-                    timeout=600,
-                )
-                runs.append(json.loads(done.stdout.splitlines()[-1]))
+                runs.append(measured("bench.outbox", told["port"], window))
                 step()
             rows.append(row(f"textback, durable, window {window}", runs))
         runs = []
         for _ in range(RUNS):
-            runs.append(client("smpplib", told["port"], str(MESSAGES)))
+            runs.append(measured("bench.clients", "smpplib", told["port"], MESSAGES))
             step()
         rows.append(row("smpplib's client, nothing kept, one at a time", runs))
     return rows
