@@ -218,6 +218,8 @@ class Asterisk:
         for name in ("pjsip_phones", "voicemail_boxes", "queues_lab", "extensions_lab"):
             files[f"{name}.conf"] = ""
         files["extensions_inside.conf"] = ""
+        snippets = "extensions-textback.conf"
+        files[snippets] = (PRODUCT / snippets).read_text()
         drop_in = (PRODUCT / "manager.d" / "textback.conf").read_text()
         files["manager.d/textback.conf"] = drop_in.replace(
             ";secret = change-me", f"secret = {AMI_SECRET}", 1

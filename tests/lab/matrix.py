@@ -68,7 +68,7 @@ queue_9 = "Answer() | Queue(@name@,,,,9) | Hangup()"
 two, one_local = "PJSIP/@a@ PJSIP/@b@", "Local/@a@@from-queue/n"
 menu = 'Answer() | Read(key,beep,1,,1,8) | ExecIf($["${key}" = "1"]?Dial(PJSIP/@a@,18)) | Hangup()'
 menu_only = "Answer() | Read(key,beep,1,,1,20) | Hangup()"
-screened = "Dial(PJSIP/@a@,18,U(screen)) | Hangup()"
+screened = "Dial(PJSIP/@a@,18,U(textback-screen)) | Hangup()"
 at_end = {"text_at": "call_end"}
 
 ANSWERED = "answered skip answered"
@@ -281,6 +281,15 @@ _ROWS = (
         "unknown skip tainted",
         a=rings(),
         caller_user="1%0D%0A%0D%0AEvent%3A%20Shutdown%0D%0AShutdown%3A%20Cleanly%0D%0A%0D%0A",
+    ),
+    # The trunk names its line, and the dialplan says the number (conf/asterisk, textback-did).
+    row(
+        "from_did",
+        f"Gosub(textback-did,s,1(@did@)) | {ring_out}",
+        "no_answer send",
+        a=rings(),
+        line="acmeline",
+        early=True,
     ),
 )
 

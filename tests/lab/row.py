@@ -37,6 +37,7 @@ class Row:
     caller_user: str = ""  #: the From user, where it is not simply the caller's number
     headers: tuple[tuple[str, str], ...] = ()
     number: Mapping[str, Any] = field(default_factory=dict)  #: overrides in its [[number]]
+    line: str = ""  #: what the trunk dials instead of the DID
     watched: bool = True
     staff: bool = False  #: the caller is on the staff list
     queue: str = ""  #: members, when it has a queue
@@ -119,7 +120,7 @@ def configuration(rows: Iterable[Row]) -> dict[str, str]:
             boxes.append(f"{user} => 1234,Phone {user}")
         first, *rest = row.dialplan
         numbers.append(
-            f"; {row.name}\nexten => {row.did},1,{row.fill(first)}\n"
+            f"; {row.name}\nexten => {row.line or row.did},1,{row.fill(first)}\n"
             + "".join(f" same => n,{row.fill(step)}\n" for step in rest)
         )
         if row.queue:
@@ -142,7 +143,7 @@ async def play(row: Row, agent: Agent, admin: Recorder) -> Leg | None:
         if row.caller is not nobody:
             scene.leg = agent.call(
                 row.caller_user or row.number_outside,
-                row.did,
+                row.line or row.did,
                 name=row.display,
                 headers=row.headers,
             )
