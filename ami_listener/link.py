@@ -133,10 +133,6 @@ class PbxLink:
         }
 
     @property
-    def queue_length(self) -> int:
-        return len(self._pump)
-
-    @property
     def last_event(self) -> Moment | None:
         return self._pump.last_event
 

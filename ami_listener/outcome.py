@@ -29,7 +29,7 @@ from enum import StrEnum
 from textback.model import Outcome
 
 #: Q.850 causes
-USER_BUSY, NO_ANSWER, CALL_REJECTED, ELSEWHERE = 17, 19, 21, 26
+USER_BUSY, NO_ANSWER, CALL_REJECTED = 17, 19, 21
 _NEVER_REACHED = frozenset(
     {1, 2, 3, 18, 19, 20, 22, 27, 28, 31, 34, 38, 41, 42, 44, 50, 58, 88, 127}
 )

@@ -8,7 +8,7 @@ strict. Values stay bytes; `number` and `text` read them whatever their length.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from enum import IntEnum
 from struct import Struct
 
@@ -82,29 +82,3 @@ def text(value: bytes | None) -> str | None:
     if value is None:
         return None
     return value.partition(b"\0")[0].decode("latin-1")
-
-
-def from_settings(settings: Mapping[str, str]) -> Tlvs:
-    """Vendor parameters of a config table: `{"0x1400" = "1101234", "5121" = "hex:00ff"}`.
-
-    Tags are hexadecimal with `0x`, else decimal. Values are latin-1 text sent as it stands (give
-    `hex:` for a terminating NUL or binary). Raises ValueError with the key and what is allowed.
-    """
-    found: list[tuple[int, bytes]] = []
-    for key, value in settings.items():
-        try:
-            tag = int(key, 0)
-        except ValueError:
-            raise ValueError(f'TLV tag {key!r}: write it as "0x1400" or "5120"') from None
-        if not 0 < tag <= 0xFFFF:
-            raise ValueError(f"TLV tag {key!r}: it must be 0x0001 to 0xffff")
-        try:
-            octets = (
-                bytes.fromhex(value[4:]) if value.startswith("hex:") else value.encode("latin-1")
-            )
-        except ValueError:
-            raise ValueError(
-                f"TLV {key}: the value must be latin-1 text, or hex: and pairs of hex digits"
-            ) from None
-        found.append((tag, octets))
-    return tuple(found)

@@ -182,13 +182,21 @@ class SmscConfig(Table):
 
 
 def _tlv(tag: str, value: str) -> tuple[int, bytes]:
+    """A vendor parameter: latin-1 text as it stands (no NUL is added), or octets after `hex:`."""
     readable = re.fullmatch(r"0x[0-9a-fA-F]{1,4}|[0-9]{1,5}", tag, re.ASCII)
-    number = int(tag, 16 if tag.startswith("0x") else 10) if readable else -1
-    if not 0 <= number <= 0xFFFF:
-        raise ValueError(f'{tag!r} is not a parameter tag; write it as "0x1400"')
+    number = int(tag, 16 if tag.startswith("0x") else 10) if readable else 0
+    if not 0 < number <= 0xFFFF:
+        raise ValueError(
+            f'{tag!r} is not a parameter tag; write it as "0x1400", "0x0001" to "0xffff"'
+        )
     if not value.startswith("hex:"):
-        return number, value.encode()
+        try:
+            return number, value.encode("latin-1")
+        except UnicodeEncodeError:
+            raise ValueError(f"{tag} has more than latin-1 characters; write hex:") from None
     try:
         return number, bytes.fromhex(value[4:])
     except ValueError as error:
-        raise ValueError(f'{tag} is not hexadecimal; write "hex:0a0b"') from error
+        raise ValueError(
+            f'{tag} is not hexadecimal; write pairs of hex digits: "hex:0a0b"'
+        ) from error

@@ -221,19 +221,6 @@ class Replay(Iterator[ReplayRow]):
         )
 
 
-def replay_rows(
-    path: Path,
-    config: Config | None,
-    *,
-    progress: Callable[[int, int], None] | None = None,
-) -> Replay:
-    """One row for each call of the trace, in the order in which the calls ended.
-
-    `progress` gets bytes done and bytes in all. Raises OSError when the file cannot be read.
-    """
-    return Replay(path, config, progress=progress)
-
-
 def _choose(config: Config, name: str) -> PbxConfig:
     if name:
         found = config.pbx_named(name)

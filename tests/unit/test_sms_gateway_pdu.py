@@ -472,27 +472,7 @@ def test_absent_fields_read_as_nothing() -> None:
     assert found.tlv(0x1E) is None
 
 
-# --- parameters of a config, and their values -------------------------------------------------
-
-
-def test_vendor_parameters_come_from_a_config_table() -> None:
-    table = {"0x1400": "1101234", "5121": "hex:00 ff"}
-    assert tlv.from_settings(table) == ((0x1400, b"1101234"), (0x1401, b"\x00\xff"))
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "word"),
-    [
-        ("DLT", "1", "write it as"),
-        ("0x10000", "1", "0x0001"),
-        ("0", "1", "0x0001"),
-        ("0x1400", "hex:0", "pairs of hex digits"),
-        ("0x1400", "€", "latin-1"),
-    ],
-)
-def test_a_bad_parameter_of_a_config_says_what_is_allowed(key: str, value: str, word: str) -> None:
-    with pytest.raises(ValueError, match=word):
-        tlv.from_settings({key: value})
+# --- values of parameters -------------------------------------------------
 
 
 @pytest.mark.parametrize(

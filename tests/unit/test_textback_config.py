@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.configs import BASE, write
+from textback.config import ConfigError
 from textback.config_load import catch_all, load, loads
 from textback.config_values import duration_text, parse_duration
 from textback.model import Outcome
@@ -204,3 +205,27 @@ def test_a_wrong_duration_is_refused(value: object) -> None:
 @settings(max_examples=200, deadline=None)
 def test_a_duration_in_words_reads_back_as_itself(seconds: float) -> None:
     assert parse_duration(duration_text(seconds)) == round(seconds, 3)
+
+
+def with_tlvs(table: str) -> str:
+    return BASE.replace("[[smsc]]", f"[[smsc]]\ntlvs = {table}")
+
+
+def test_vendor_parameters_come_from_a_config_table() -> None:
+    config = loads(with_tlvs('{ "0x1400" = "1101234", "5121" = "hex:00 ff" }'))
+    assert config.smsc[0].tlv_bytes == ((0x1400, b"1101234"), (0x1401, b"\x00\xff"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "word"),
+    [
+        ("DLT", "1", "write it as"),
+        ("0x10000", "1", "0x0001"),
+        ("0", "1", "0x0001"),
+        ("0x1400", "hex:0", "pairs of hex digits"),
+        ("0x1400", "€", "latin-1"),
+    ],
+)
+def test_a_bad_parameter_of_a_config_says_what_is_allowed(key: str, value: str, word: str) -> None:
+    with pytest.raises(ConfigError, match=word):
+        loads(with_tlvs(f'{{ "{key}" = "{value}" }}'))

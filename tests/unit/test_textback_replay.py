@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ami_listener.trace import TraceClock, timestamp_of
 from tests.fakes.asterisk import channel, event, message
 from textback.config import Config
-from textback.replay import Replay, ReplayRow, replay_rows
+from textback.replay import Replay, ReplayRow
 
 #: 2026-11-23 12:00:00 UTC, a Monday.
 NOON = 1795435200.0
@@ -93,7 +93,7 @@ def replayed(
     path: Path, data: str | bytes, config: Config | None = None
 ) -> tuple[list[ReplayRow], Replay]:
     path.write_bytes(data.encode() if isinstance(data, str) else data)
-    replay = replay_rows(path, config)
+    replay = Replay(path, config)
     return list(replay), replay
 
 
@@ -371,7 +371,7 @@ def test_a_file_without_a_message_gives_a_hint_and_no_rows(trace: Path, data: by
 
 def test_a_file_that_is_not_there_is_an_os_error(trace: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        replay_rows(trace, None)
+        Replay(trace, None)
 
 
 @given(st.lists(st.binary(max_size=300), max_size=30), st.integers(0, 3))
@@ -386,7 +386,7 @@ def test_no_bytes_at_all_raise(parts: list[bytes], kind: int) -> None:
 def test_progress_grows_to_its_end(trace: Path) -> None:
     trace.write_text(BANNER + "".join(ring_out(f"1.{n}", n * 100, 20) for n in range(100)))
     seen: list[tuple[int, int]] = []
-    list(replay_rows(trace, None, progress=lambda done, whole: seen.append((done, whole))))
+    list(Replay(trace, None, progress=lambda done, whole: seen.append((done, whole))))
     assert seen == sorted(seen)
     assert seen[-1][0] == seen[-1][1] > 0
 

@@ -20,7 +20,7 @@ from textback.model import (
     Verdict,
 )
 from textback.store.sql import chunks
-from textback.store.tables import outbox, parts
+from textback.store.tables import parts
 
 #: Forms a message_id is kept under, by route: `sms_gateway.receipts.stored_forms`.
 IdForms = Callable[[str, str], frozenset[str]]
@@ -182,9 +182,6 @@ def outbox_rows(db: Connection, rows: Sequence[Row[Any]]) -> list[OutboxRow]:
     """With the parts each has already got rid of."""
     done = done_parts(db, [row.id for row in rows if row.tries > 0])
     return [to_outbox_row(row, done.get(row.id, frozenset())) for row in rows]
-
-
-ALL_OUTBOX = select(outbox)
 
 
 def gates_to_json(gates: Iterable[Gate]) -> list[list[Any]]:
