@@ -1,0 +1,68 @@
+"""The frozen types that pass the doors between the parts; standard library only.
+
+Everything here is a value: nothing awaits, nothing opens a file, nothing reads a clock. The edges
+(`agi`, `ami_listener`, `sms_gateway`) import this module and `textback.phone`, and nothing else of
+the product; that is what keeps the three foreign protocols out of the decisions.
+
+Times are aware UTC datetimes. Durations are seconds as float, measured on a steady clock.
+"""
+
+from __future__ import annotations
+
+from textback.model.call import (
+    DEFAULT_OUTCOMES,
+    TEXTABLE_OUTCOMES,
+    Call,
+    CallKey,
+    Direction,
+    Outcome,
+    Phase,
+    Presentation,
+    Source,
+)
+from textback.model.gateway import Accepted, Later, Message, PartId, Refused, Submission, Unsure
+from textback.model.hint import Hint, HintKind, HookAnswer, HookResult
+from textback.model.inbox import Receipt, ReceiptState, Reply
+from textback.model.moment import Moment
+from textback.model.outbox import OUTBOX_TRANSITIONS, OutboxRow, OutboxState
+from textback.model.story import CallStory, StoryEvent, TextStory
+from textback.model.verdict import Gate, Reason, Send, Skip, TextKind, Verdict
+
+__all__ = [
+    "DEFAULT_OUTCOMES",
+    "OUTBOX_TRANSITIONS",
+    "TEXTABLE_OUTCOMES",
+    "Accepted",
+    "Call",
+    "CallKey",
+    "CallStory",
+    "Direction",
+    "Gate",
+    "Hint",
+    "HintKind",
+    "HookAnswer",
+    "HookResult",
+    "Later",
+    "Message",
+    "Moment",
+    "OutboxRow",
+    "OutboxState",
+    "Outcome",
+    "PartId",
+    "Phase",
+    "Presentation",
+    "Reason",
+    "Receipt",
+    "ReceiptState",
+    "Refused",
+    "Reply",
+    "Send",
+    "Skip",
+    "Source",
+    "StoryEvent",
+    "Submission",
+    "TextKind",
+    "TextStory",
+    "Unsure",
+    "Verdict",
+]
