@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 
-from textback.model import Call, CallKey, Direction, Moment, Outcome, Phase
+from textback.model import Call, CallKey, Direction, Hint, Moment, Outcome, Phase
 
 from .births import Inbound, is_dialled_number
 from .callstate import CallState
 from .event_types import ChannelState, Snapshot
+from .hints import WaitingRoom
 from .legs import leg_over, owed, settle_legs
+from .machines import not_human as not_human_names
 from .timers import Timers
 from .topology import Channel, Topology
 
@@ -40,6 +42,8 @@ class CallBook:
         inbound: Inbound,
         watch: Callable[[str], float | None],
         max_channels: int,
+        on_hint: Callable[[Hint, Call | None], None] | None = None,
+        not_human: Iterable[str] = (),
     ) -> None:
         self.pbx = pbx
         self.boot = boot
@@ -47,11 +51,13 @@ class CallBook:
         self.watch = watch
         self.max_channels = max_channels
         self.epoch = 0  #: how often the link was lost
-        self.topology = Topology()
+        self.topology = Topology(not_human_names(not_human))
         self.calls: dict[str, CallState] = {}
         self.timers = Timers()
         self.dead = Remembered()
         self.taints = Remembered()  #: Uniqueid -> why
+        self.room = WaitingRoom()  #: words of the dialplan that came before their call
+        self.on_hint = on_hint
         self.counters: Counter[str] = Counter()
         self.late = False  #: what is told now was learnt after the fact
         self._by_linkedid: dict[str, set[str]] = {}
@@ -62,13 +68,19 @@ class CallBook:
     # --- telling ---
 
     def tell(self, call: CallState, phase: Phase, now: Moment) -> None:
-        """Report a fact, once per call; of calls that are not inbound only the end."""
-        if phase in call.told:
+        """Report a fact, once per call (HINTED: each time); of calls that are not inbound only
+        the end."""
+        if phase in call.told and phase is not Phase.HINTED:
             return
         call.told.add(phase)
         if call.direction is Direction.INBOUND or phase is Phase.ENDED:
             self._told.append(call.fact(phase, now, late=self.late))
             self.counters[f"told_{phase.value}"] += 1
+
+    def hand_over(self, hint: Hint, call: Call | None) -> None:
+        """What the dialplan said and the tracker cannot keep; `call` as it stands, if known."""
+        if self.on_hint is not None:
+            self.on_hint(hint, call)
 
     def take(self) -> list[Call]:
         told, self._told = self._told, []
@@ -272,10 +284,11 @@ class CallBook:
             self.close_call(call, now)
         self.boot = boot
         self.epoch += 1
-        self.topology = Topology()
+        self.topology = Topology(self.topology.not_human)
         self.timers.clear()
         self.dead.clear()
         self.taints.clear()
+        self.room.clear()
         self._voicemail_of.clear()
 
     # --- indexes ---
@@ -303,6 +316,10 @@ class CallBook:
             self._voicemail_of.pop(uniqueid, None)
         self.timers.set(call.key.uniqueid, None)
 
+    def alive(self) -> frozenset[str]:
+        """Uniqueids of the calls whose end is still to be told."""
+        return frozenset((*self.calls, *self._waiting))
+
     def sizes(self) -> dict[str, int]:
         """How much is held at this moment, for metrics and for the tests that look for leaks."""
         return {
@@ -313,4 +330,5 @@ class CallBook:
             "linkedids": len(self._by_linkedid),
             "voicemail": len(self._voicemail_of),
             "halves": self.topology.unpaired,
+            "hints": len(self.room),
         }

@@ -123,8 +123,17 @@ class CallState:
     voicemail_channels: set[str] = field(default_factory=set)
     message_left: bool = False
     parked: bool = False
+    paging: str = ""  #: the channel that runs a Page() whose phones can only listen
+    machine: bool = False  #: what answers by itself took the caller last
+    left: frozenset[str] = frozenset()  #: whom the caller's channel was taken away from
     transferers: frozenset[str] = frozenset()  #: who passed the caller on; empty: settled
     trail: Trail = field(default_factory=Trail)
+    handled: str = ""  #: what the dialplan said, see `Call`
+    told_missed: str = ""
+    told_at: Moment | None = None
+    message: str = ""
+    verstat: str = ""
+    hints: int = 0  #: words of the dialplan taken so far
     ended: Moment | None = None  #: its Hangup, when ENDED still waits for the voicemail's end
 
     @classmethod
@@ -205,7 +214,7 @@ class CallState:
             message_left=self.message_left,
             in_queue=self.in_queue or self.queue_abandoned,
             queue_gave_up=self.queue_gave_up,
-            ringing_left=bool(self.open_legs) or self.last_leg == "CANCEL",
+            ringing_left=bool(self.open_legs) or self.last_leg == "CANCEL" or self.machine,
             # A timer fires a hair early or late; it must not change the class.
             rang_long=self.clock.started and self.clock.read(now.steady) >= limit - 0.001,
             no_answer=self.results.get(LegResult.NO_ANSWER, 0),
@@ -248,12 +257,19 @@ class CallState:
             answered=self.answered,
             outcome=verdict,
             waited=max(0.0, until - self._waiting_since()),
-            may_become=frozenset({verdict}) if phase is Phase.ENDED else may_become(facts),
+            may_become=frozenset({verdict})
+            if phase is Phase.ENDED
+            else may_become(facts, suspect=not self.gap),
             queue=self.queue,
             gap=facts.gap,
             tainted=self.tainted,
             late=late or self.late,
             trail=self.trail.lines(),
+            handled=self.handled,
+            told_missed=self.told_missed,
+            told_at=self.told_at,
+            message=self.message,
+            verstat=self.verstat,
         )
 
 

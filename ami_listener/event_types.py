@@ -214,6 +214,16 @@ class VarSet:
 
 
 @dataclass(frozen=True, slots=True)
+class UserEvent:
+    """UserEvent(TextBack,...) of the dialplan; the words behind the name are whatever it says."""
+
+    at: float | None
+    chan: Snapshot
+    action: str  #: "missed", "handled", "message", "optout", "optin", "offer"
+    message: str  #: name of a [[message]], else ""
+
+
+@dataclass(frozen=True, slots=True)
 class NewExten:
     """One of the few applications that matter (`events.APPLICATIONS`) begins."""
 
@@ -267,7 +277,7 @@ class ChannelRow:
 
 @dataclass(frozen=True, slots=True)
 class PresentationAnswer:
-    """The answer to our own Getvar CALLERID(num-pres)."""
+    """The answer to our own Getvar CALLERID(num-pres), or what FreePBX kept of it."""
 
     at: float | None
     uniqueid: str
@@ -311,6 +321,7 @@ CallEvent = (
     | QueueCallerLeave
     | QueueCallerAbandon
     | VarSet
+    | UserEvent
     | NewExten
     | MessageWaiting
     | Hangup

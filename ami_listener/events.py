@@ -25,9 +25,19 @@ from .wire import has_control, parse_plain
 from .wire import parse_headers as parse_headers
 
 #: VarSet is used for these only; leading underscores (inheritance marks) do not count.
-VARIABLES = frozenset({b"FROM_DID", b"DIALSTATUS", b"QUEUESTATUS", b"VMSTATUS"})
+VARIABLES = frozenset(
+    {b"FROM_DID", b"DIALSTATUS", b"QUEUESTATUS", b"VMSTATUS"}
+    | {b"TEXTBACK", b"TEXTBACK_MESSAGE", b"TEXTBACK_VERSTAT"}
+    # FreePBX's inbound routes show a withheld number to the phones, and keep here how it came.
+    | {b"CALLINGNUMPRES_SV", b"CALLINGPRES_SV"}
+)
 #: Newexten is used for these only. Needs `dialplan` in the AMI user's `read`.
-APPLICATIONS = frozenset({b"VoiceMail", b"MinivmRecord", b"Queue", b"Dial", b"ReceiveFAX"})
+APPLICATIONS = frozenset(
+    {b"VoiceMail", b"MinivmRecord", b"Queue", b"Dial", b"ReceiveFAX"}
+    | {b"Page", b"Busy", b"Congestion"}
+)
+#: The one UserEvent that is ours. Needs `user` in the AMI user's `read`.
+USER_EVENT = b"textback"
 #: The ActionID of our Getvar is this and the Uniqueid, so a captured stream replays by itself.
 PRESENTATION_ACTION_ID = "textback-pres-"
 
@@ -70,6 +80,11 @@ def unwanted(name: bytes, raw: bytes) -> bool:
     if name == b"Newexten":
         start = raw.find(b"\r\nApplication: ") + 15
         return raw[start : raw.find(b"\r\n", start)] not in APPLICATIONS
+    if name == b"UserEvent":
+        # Behind the snapshot; what the dialplan adds to it may go on to the end of the message.
+        start = raw.find(b"\r\nUserEvent: ") + 13
+        end = raw.find(b"\r\n", start)
+        return raw[start : end if end > 0 else len(raw)].strip().lower() != USER_EVENT
     return False
 
 
@@ -252,6 +267,11 @@ def _var_set(h: _Fields, at: float | None) -> CallEvent | None:
     return t.VarSet(at, _snapshot(h, _CHAN), h["variable"].lstrip("_"), h["value"])
 
 
+def _user_event(h: _Fields, at: float | None) -> CallEvent:
+    action = h.get("action", "").strip().lower()
+    return t.UserEvent(at, _snapshot(h, _CHAN), action[:40], h.get("message", "").strip()[:80])
+
+
 def _hangup(h: _Fields, at: float | None) -> CallEvent:
     presentation = ""
     if "chanvariable" in h:  # one line for each variable of `channelvars`
@@ -313,6 +333,7 @@ _BUILDERS: dict[bytes, _Builder] = {
     b"QueueCallerLeave": lambda h, at: t.QueueCallerLeave(at, _snapshot(h, _CHAN), h["queue"]),
     b"QueueCallerAbandon": lambda h, at: t.QueueCallerAbandon(at, _snapshot(h, _CHAN), h["queue"]),
     b"VarSet": _var_set,
+    b"UserEvent": _user_event,
     b"Newexten": lambda h, at: t.NewExten(
         at, _snapshot(h, _CHAN), h["application"], h.get("appdata", "")
     ),

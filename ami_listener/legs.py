@@ -24,7 +24,7 @@ def leg_over(call: CallState, leg: Channel, cause: int, now: Moment) -> None:
         call.open_legs.discard(leg.uniqueid)
         call.last_leg = ""
     result = judge_leg(leg.status, rang=leg.rang, cause=cause, forwarded=leg.forwarded)
-    if not leg.is_person:
+    if not leg.is_phone:
         # What a Local leg came to was told by the phones behind it. With none there, its own
         # status is all there is, and only a clear one says something.
         if leg.below or leg.status not in ("BUSY", "CHANUNAVAIL", "CONGESTION"):
@@ -38,7 +38,7 @@ def settle_legs(call: CallState, channels: Mapping[str, Channel]) -> None:
     """The call ends: count the phones whose Hangup is still on the way."""
     for uniqueid in call.legs & channels.keys():
         leg = channels[uniqueid]
-        if leg.is_person:
+        if leg.is_phone:
             # Without a DialEnd it is a phone behind a Local channel that Dial has given up.
             status = leg.status or "CANCEL"
             call.count(judge_leg(status, rang=leg.rang, cause=0, forwarded=leg.forwarded))

@@ -48,7 +48,7 @@ from ami_listener.record import Recorder
 from ami_listener.settings import LinkState, PbxSettings
 from ami_listener.stream import LIST_ID, SYNC_ID, Stream
 from ami_listener.tracker import Tracker
-from textback.model import Call, Direction, Moment, Phase
+from textback.model import Call, Direction, Hint, Moment, Phase
 
 __all__ = ["LinkState", "PbxLink", "PbxSettings"]
 
@@ -59,7 +59,8 @@ RESYNC_PAUSE = 5.0
 
 
 class PbxLink:
-    """One `[[pbx]]`; see the module's text. `on_call` is synchronous and must not block."""
+    """One `[[pbx]]`; see the module's text. `on_call` is synchronous and must not block; so is
+    `on_hint`, see `Tracker`."""
 
     def __init__(
         self,
@@ -69,6 +70,7 @@ class PbxLink:
         on_call: Callable[[Call], None],
         clock: Callable[[], Moment] = Moment.now,
         on_state: Callable[[LinkState, str], None] | None = None,
+        on_hint: Callable[[Hint, Call | None], None] | None = None,
         dice: Callable[[], float] = random.random,
     ) -> None:
         self.settings = settings
@@ -79,12 +81,15 @@ class PbxLink:
         self._clock = clock
         self._on_call = on_call
         self._dice = dice
-        self._stream = Stream(
-            lambda boot: Tracker(
-                pbx=settings.name, boot=boot, inbound=settings.inbound, watch=watch
-            ),
-            timers_between=False,
+        make_tracker = partial(
+            Tracker,
+            pbx=settings.name,
+            inbound=settings.inbound,
+            watch=watch,
+            on_hint=on_hint,
+            not_human=settings.not_human,
         )
+        self._stream = Stream(lambda boot: make_tracker(boot=boot), timers_between=False)
         self._pump = Pump(
             self._stream,
             pbx=settings.name,
@@ -162,6 +167,18 @@ class PbxLink:
         self._resync_wanted = True
         if self.state is LinkState.UP:
             self._nudge.set()
+
+    def hint(self, hint: Hint, *, told: bool = False) -> None:
+        """Hand a word of the dialplan to the tracker, in order with the events; see `Tracker`."""
+        self._pump.call(lambda now: self._stream.tracker.hint(hint, now, told=told))
+
+    def alive(self) -> frozenset[str]:
+        """Uniqueids of the calls whose end the tracker will tell."""
+        return self._stream.tracker.alive()
+
+    def call(self, uniqueid: str) -> Call | None:
+        """The call this channel belongs to, as it stands; None: not known."""
+        return self._stream.tracker.call(uniqueid, self._clock())
 
     def retry_now(self) -> None:
         """End a wait between two attempts: the operator has changed something."""

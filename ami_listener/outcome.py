@@ -11,9 +11,11 @@ missed call:
 3. A machine that took the caller (fax, voicemail) comes before the phones that rang earlier.
 4. A caller who left a queue by hanging up did so whatever rang in there.
 5. Then the phones. A caller who hung up while they rang either waited long enough to be a
-   `no_answer`, or `abandoned`. When Asterisk gave up, the best of the legs counts: one that rang
-   beats a busy one beats an unreachable one.
-6. A caller for whom nothing was ever dialled was in a menu or heard an announcement.
+   `no_answer`, or `abandoned`; so did one whom only a machine had answered (a door speaker, a
+   page), and one who hung up in the moment in which a phone was picked up. When Asterisk gave up,
+   the best of the legs counts: one that rang beats a busy one beats an unreachable one.
+6. A caller for whom nothing was ever dialled was in a menu, heard an announcement, or waited alone
+   in a conference. Where the dialplan itself played busy or congestion, that is how it was.
 
 `LEG` says what one dialled phone amounts to. DialStatus alone cannot: 603 Decline, 480 and a plain
 time-out are all NOANSWER (facts: res_pjsip maps what it does not know to NOANSWER), so the
@@ -29,7 +31,7 @@ from enum import StrEnum
 from textback.model import Outcome
 
 #: Q.850 causes
-USER_BUSY, NO_ANSWER, CALL_REJECTED = 17, 19, 21
+USER_BUSY, NO_ANSWER, CALL_REJECTED, CONGESTION = 17, 19, 21, 34
 _NEVER_REACHED = frozenset(
     {1, 2, 3, 18, 19, 20, 22, 27, 28, 31, 34, 38, 41, 42, 44, 50, 58, 88, 127}
 )
@@ -74,6 +76,15 @@ def judge_leg(status: str, *, rang: bool, cause: int, forwarded: bool = False) -
     return LegResult.NO_ANSWER
 
 
+def judge_refusal(cause: int) -> LegResult | None:
+    """What the Q.850 cause of the caller's own Hangup says when nothing was dialled, if anything.
+
+    Busy() and Congestion() set it on a line that is not up, also where no event tells of them
+    (ExecIf runs them).
+    """
+    return {USER_BUSY: LegResult.BUSY, CONGESTION: LegResult.UNREACHABLE}.get(cause)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What the verdict is read from."""
@@ -88,7 +99,8 @@ class Facts:
     message_left: bool = False
     in_queue: bool = False  #: is in a queue, or left the last one by hanging up
     queue_gave_up: bool = False
-    ringing_left: bool = False  #: a phone the caller dialled still rang when the caller hung up
+    #: a phone still rang when the caller hung up, or was picked up too late or by a machine
+    ringing_left: bool = False
     rang_long: bool = False  #: the ring clock reached ring_timeout
     no_answer: int = 0  #: legs
     busy: int = 0
@@ -137,12 +149,21 @@ _ALWAYS = _AFTER_VOICEMAIL | {
 _PHONES = frozenset({Outcome.ABANDONED, Outcome.BUSY, Outcome.UNAVAILABLE})
 
 
-def may_become(facts: Facts) -> frozenset[Outcome]:
-    """Outcomes a call with these facts can still end with, while it lives."""
+def may_become(facts: Facts, *, suspect: bool = False) -> frozenset[Outcome]:
+    """Outcomes a call with these facts can still end with, while it lives.
+
+    What only a person can bring about (handed on, parked) stands behind `answered` until there is
+    one: then it is told anew. `suspect`: the gap may still turn out to have hidden nothing.
+    """
     if facts.tainted:
         return frozenset({Outcome.UNKNOWN})
-    if facts.gap:
+    if facts.gap and not suspect:
         return _LATER
+    seen = _may_become(facts)
+    return seen | {Outcome.PARKED_GIVEUP} if facts.parked else seen
+
+
+def _may_become(facts: Facts) -> frozenset[Outcome]:
     if facts.human:
         return _AFTER_A_PERSON
     if facts.voicemail:

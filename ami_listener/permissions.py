@@ -6,6 +6,7 @@ AMI; the dialplan function AST_CONFIG reads it from manager.conf, where Asterisk
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ami_listener.actions import ActionRefused, AmiAction
@@ -17,6 +18,10 @@ READ_CLASSES = {
     "call": "no call is seen at all",
     "agent": "callers waiting in queues are not told from others",
     "dialplan": "voicemail, and calls to a queue that gave up, are not told from others",
+}
+#: The same for what only some dialplans use.
+OPTIONAL_READ_CLASSES = {
+    "user": "UserEvent(TextBack,...) in the dialplan is not heard; AGI and variables are",
 }
 #: The actions textback uses; `write = reporting` allows them all.
 NEEDED_ACTIONS = ("CoreShowChannels", "CoreStatus", "CoreSettings", "Getvar")
@@ -39,6 +44,7 @@ class Permissions:
     """None: Asterisk would not say."""
 
     missing_read: tuple[str, ...] | None
+    missing_optional: tuple[str, ...] | None  #: of `OPTIONAL_READ_CLASSES`
     missing_actions: tuple[str, ...]
     excess_actions: tuple[str, ...]  #: dangerous ones that are allowed
     timestamps: bool | None  #: [general] timestampevents
@@ -47,10 +53,11 @@ class Permissions:
 async def check_permissions(connection: Connection, username: str, seconds: float) -> Permissions:
     """Ask over a connection that is logged in. Raises as `Connection.ask` does."""
     (allowed,) = await connection.ask(AmiAction({"Action": "ListCommands"}), seconds)
-    missing = await missing_read(connection, username, seconds)
+    read = await _setting(connection, username, "read", seconds)
     stamps = await _setting(connection, "general", "timestampevents", seconds)
     return Permissions(
-        missing_read=missing,
+        missing_read=not_given(read) if read is not None else None,
+        missing_optional=not_given(read, OPTIONAL_READ_CLASSES) if read is not None else None,
         missing_actions=tuple(name for name in NEEDED_ACTIONS if name.lower() not in allowed),
         excess_actions=tuple(name for name in DANGEROUS_ACTIONS if name.lower() in allowed),
         timestamps=stamps.lower() in ("yes", "true", "y", "t", "1", "on") if stamps else None,
@@ -65,10 +72,10 @@ async def missing_read(
     return not_given(read) if read is not None else None
 
 
-def not_given(read: str) -> tuple[str, ...]:
-    """The classes of `READ_CLASSES` that this `read =` line does not give."""
+def not_given(read: str, classes: Iterable[str] = READ_CLASSES) -> tuple[str, ...]:
+    """Those of `classes` that this `read =` line does not give."""
     given = {word.strip().lower() for word in read.split(",")}
-    return () if "all" in given else tuple(name for name in READ_CLASSES if name not in given)
+    return () if "all" in given else tuple(name for name in classes if name not in given)
 
 
 async def _setting(connection: Connection, section: str, key: str, seconds: float) -> str | None:

@@ -11,6 +11,7 @@ from . import event_types as t
 from . import rules_apps as apps
 from . import rules_bridge as bridge
 from . import rules_dial as dial
+from . import rules_hints as hints
 from .callbook import CallBook
 
 Rule = Callable[[CallBook, Any, Moment], None]
@@ -42,6 +43,7 @@ RULES: dict[type[t.CallEvent], Rule] = {
     t.QueueCallerLeave: apps.queue_leave,
     t.QueueCallerAbandon: apps.queue_abandon,
     t.VarSet: apps.var_set,
+    t.UserEvent: hints.user_event,
     t.NewExten: apps.new_exten,
     t.MessageWaiting: apps.message_waiting,
 }

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 from textback.model import Moment
 
 from .callbook import CallBook
 from .event_types import (
     MessageWaiting,
     NewExten,
+    PresentationAnswer,
     QueueCallerAbandon,
     QueueCallerJoin,
     QueueCallerLeave,
     VarSet,
 )
 from .outcome import LegResult
-from .rules_bridge import joined
+from .rules_bridge import goes_on, joined
+from .rules_dial import presentation_answer
+from .rules_hints import SPOKEN, spoken
 
 #: QUEUESTATUS when the queue is done with a caller nobody took (app_queue).
 _QUEUE_GAVE_UP = frozenset(
@@ -27,6 +32,9 @@ _NO_PHONE = {
     "CONGESTION": LegResult.UNREACHABLE,
     "NOANSWER": LegResult.UNREACHABLE,
 }
+#: Applications that refuse a caller.
+_REFUSED = {"Busy": LegResult.BUSY, "Congestion": LegResult.UNREACHABLE}
+_ARGUMENTS = re.compile(r"\([^)]*\)")
 
 
 def queue_join(book: CallBook, event: QueueCallerJoin, now: Moment) -> None:
@@ -34,6 +42,8 @@ def queue_join(book: CallBook, event: QueueCallerJoin, now: Moment) -> None:
     call = book.call_of(channel) if channel is not None else None
     if call is None:
         return
+    if channel is not None and channel.uniqueid == call.key.uniqueid:
+        goes_on(call, now)
     call.in_queue = True
     call.queue = event.queue[:80]
     call.queue_abandoned = call.queue_gave_up = False
@@ -69,6 +79,9 @@ def queue_abandon(book: CallBook, event: QueueCallerAbandon, now: Moment) -> Non
 
 
 def var_set(book: CallBook, event: VarSet, now: Moment) -> None:
+    if event.variable in SPOKEN:
+        spoken(book, event, now)
+        return
     channel = book.seen(event.chan, now)
     if channel is None:
         return
@@ -78,6 +91,11 @@ def var_set(book: CallBook, event: VarSet, now: Moment) -> None:
         if call is not None:
             book.dialled_number(call, value[:80], now)
             book.rearm(call)
+        return
+    if event.variable in ("CALLINGNUMPRES_SV", "CALLINGPRES_SV"):
+        # FreePBX's inbound route: in the next step it lets the phones see a withheld number, and
+        # our own question would be answered "allowed".
+        presentation_answer(book, PresentationAnswer(event.at, channel.uniqueid, value), now)
         return
     if event.variable == "VMSTATUS":
         call = book.voicemail_call(channel.uniqueid)
@@ -94,7 +112,8 @@ def var_set(book: CallBook, event: VarSet, now: Moment) -> None:
         if call is not None and value in _NO_PHONE and not reached:
             call.dials(now)
             call.count(_NO_PHONE[value])
-            call.note(now, f"no phone could be dialled: {value.lower()}")
+            which = "no other" if channel.phoned else "no"
+            call.note(now, f"{which} phone could be dialled: {value.lower()}")
             other_half = book.topology.channels.get(channel.pair)
             if other_half is not None:
                 other_half.below = True
@@ -116,11 +135,28 @@ def new_exten(book: CallBook, event: NewExten, now: Moment) -> None:
     call = book.call_of(channel)
     if call is None:
         return
-    if event.application == "Dial":
+    if event.application == "Page" and _only_listen(event.data):
+        call.paging = channel.uniqueid
+    elif call.paging == channel.uniqueid:
+        call.paging = ""
+    if event.application in ("Dial", "Page"):
         call.dials(now)
+    elif event.application in _REFUSED:
+        if not call.dialled:  # else the phones say how it was
+            call.count(_REFUSED[event.application])
+            call.note(now, f"the dialplan plays {event.application.lower()}")
     elif event.application == "ReceiveFAX":
         call.fax = True
         call.note(now, "a fax is received")
+
+
+def _only_listen(data: str) -> bool:
+    """Whether the phones a Page() calls are muted, as they are without its option `d`.
+
+    They answer by themselves, and nobody there can have said a word to the caller.
+    """
+    options = [*data.split(",")[1:2], ""][0]
+    return "d" not in _ARGUMENTS.sub("", options)
 
 
 def message_waiting(book: CallBook, event: MessageWaiting, now: Moment) -> None:

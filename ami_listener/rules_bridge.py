@@ -39,8 +39,12 @@ def _meets(
     persons = [c for c in group if c.is_person and c is not own]
     if persons:
         _answered(book, call, persons, group, now)
+    elif call.answered is None:
+        _taken_by_machine(call, own, group, now)
     for channel in group:
         if channel.voicemail and channel.uniqueid not in call.voicemail_channels:
+            if channel is own:
+                goes_on(call, now)
             book.voicemail_by(call, channel, now)
     book.rearm(call)
 
@@ -62,6 +66,13 @@ def _answered(
     call.queue_abandoned = False
 
 
+def _taken_by_machine(call: CallState, own: Channel, group: list[Channel], now: Moment) -> None:
+    machine = next((c for c in group if c.machine and c is not own), None)
+    if machine is not None and not call.machine:
+        call.machine = True
+        call.note(now, f"{machine.endpoint} answers by itself (no person)")
+
+
 def bridge_enter(book: CallBook, event: BridgeEnter, now: Moment) -> None:
     channel = book.seen(event.chan, now, need=True)
     if channel is not None:
@@ -73,6 +84,12 @@ def bridge_leave(book: CallBook, event: BridgeLeave, now: Moment) -> None:
     channel = book.seen(event.chan, now)
     # A merge may have moved it already; then this is about the bridge that is gone.
     if channel is not None and channel.bridge == event.bridge.id:
+        call = book.calls.get(channel.uniqueid)
+        if call is not None and call.answered is not None:
+            # Whoever hangs up leaves first. A caller who leaves a person behind is moved elsewhere
+            # (AMI Redirect, ChannelRedirect), or hangs up.
+            near = book.topology.together(channel)
+            call.left = frozenset(c.uniqueid for c in near if c.is_person and c is not channel)
         book.topology.leave(channel)
     if channel is not None:
         channel.bridge_epoch = book.epoch
@@ -129,6 +146,19 @@ def _passed_on(
             call.note(now, what)
 
 
+def goes_on(call: CallState, now: Moment) -> None:
+    """The caller's own channel goes on to a phone, a queue or voicemail.
+
+    If it was taken out of a conversation for that, no event told of a transfer: operator's panels
+    move callers so. Until somebody takes over, nobody has the call.
+    """
+    call.machine = False
+    call.last_leg = ""
+    if call.left and not call.transferers:
+        call.note(now, "taken away from whom it talked to, and sent on")
+    call.transferers |= call.left
+
+
 def blind_transfer(book: CallBook, event: BlindTransfer, now: Moment) -> None:
     if not event.success:
         return
@@ -169,4 +199,6 @@ def parked_call(book: CallBook, event: ParkedCall, now: Moment) -> None:
         call.parked = True
         call.clock.stop(now.steady)
         book.rearm(call)
+    elif call.answered is None and event.step is not ParkingStep.GAVE_UP:
+        call.parked = False  # the dialplan had parked it, and goes on with it
     call.note(now, _PARKING[event.step].format(event.space))

@@ -23,6 +23,8 @@ from .event_types import (
     PresentationAnswer,
     Rename,
 )
+from .outcome import judge_refusal
+from .rules_bridge import goes_on
 from .topology import Channel
 
 
@@ -84,6 +86,8 @@ def presentation_answer(book: CallBook, event: PresentationAnswer, now: Moment) 
     call = book.calls.get(event.uniqueid)
     if call is not None:
         _answered_presentation(call, event.value, now)
+        if call.told_missed:  # that was told before this was known, and may have waited for it
+            book.tell(call, Phase.HINTED, now)
 
 
 def _answered_presentation(call: CallState, value: str, now: Moment) -> None:
@@ -116,7 +120,9 @@ def dial_begin(book: CallBook, event: DialBegin, now: Moment) -> None:
         return
     before = book.call_of(leg) if leg.parent else None
     leg.parent = caller.uniqueid
-    caller.legs = True
+    caller.legs = caller.phoned = True
+    if caller.machine and caller.is_local:
+        book.topology.behind_machine(leg)
     other_half = book.topology.channels.get(caller.pair)
     if other_half is not None:
         other_half.below = True
@@ -139,6 +145,8 @@ def _dialled_by_nobody(book: CallBook, leg: Channel, event: DialBegin, now: Mome
         call = book.call_with_linkedid(leg.linkedid)
         if call is not None:
             leg.parent = call.key.uniqueid
+            if call.paging:
+                book.topology.behind_machine(leg)
             _dialled_for(book, call, leg, None, now)
         return
     if leg.first is not None:
@@ -152,9 +160,9 @@ def _dialled_for(
     call.legs.add(leg.uniqueid)
     if caller is None or caller.uniqueid == call.key.uniqueid:
         call.open_legs.add(leg.uniqueid)
-        call.last_leg = ""
         call.queue_abandoned = False  # the dialplan went on from an Abandon
-    call.note(now, f"dials {'phone ' if leg.is_person else ''}{leg.endpoint}")
+        goes_on(call, now)
+    call.note(now, f"dials {'phone ' if leg.is_phone else ''}{leg.endpoint}")
     if leg.uniqueid in book.taints:
         call.taint(book.taints[leg.uniqueid], now)
     book.rearm(call)
@@ -171,7 +179,7 @@ def dial_state(book: CallBook, event: DialState, now: Moment) -> None:
 def rings(book: CallBook, leg: Channel, now: Moment) -> None:
     """A real phone rings, or sends early media; not a Local half, which only passes it on."""
     call = book.call_of(leg) if leg.parent else None
-    if call is None or leg.rang or not leg.is_person:
+    if call is None or leg.rang or not leg.is_phone:
         return
     leg.rang = True
     call.note(now, f"phone {leg.endpoint} rings")
@@ -193,16 +201,21 @@ def dial_end(book: CallBook, event: DialEnd, now: Moment) -> None:
         if direct is not None and not direct.open_legs and not direct.last_leg:
             direct.last_leg = "" if event.forward else event.status
         return
-    if leg.status or (caller and leg.parent and leg.parent != caller):
-        return  # queues say it twice; or it was for a caller who no longer has this phone
+    if caller and leg.parent and leg.parent != caller:
+        return  # it was for a caller who no longer has this phone
+    # Queues say it twice. But NOANSWER, then ANSWER is a phone that was picked up in the moment in
+    # which the caller hung up.
+    late = (leg.status, event.status) == ("NOANSWER", "ANSWER")
+    if leg.status and not late:
+        return
     leg.status = event.status
     leg.forwarded = bool(event.forward)
     call = book.call_of(leg) if leg.parent else None
     if call is None:
         return
-    if leg.uniqueid in call.open_legs:
+    if leg.uniqueid in call.open_legs or (late and leg.parent == call.key.uniqueid):
         call.open_legs.discard(leg.uniqueid)
-        call.last_leg = "" if event.forward else event.status
+        call.last_leg = "CANCEL" if late else "" if event.forward else event.status
     what = f"sent on to {event.forward}" if event.forward else event.status.lower()
     call.note(now, f"{leg.endpoint}: {what}")
 
@@ -224,8 +237,21 @@ def hangup(book: CallBook, event: Hangup, now: Moment) -> None:
             if call.presentation is Presentation.UNKNOWN:
                 # A call that is over within milliseconds is gone before Asterisk can be asked.
                 _answered_presentation(call, event.presentation, now)
+            _on_an_open_line(call, event, now)
             call.note(now, f"hung up (cause {event.cause})")
             book.end_call(call, now)
     else:
         book.counters["hangups_unknown"] += 1
     book.dead.put(uniqueid)
+
+
+def _on_an_open_line(call: CallState, event: Hangup, now: Moment) -> None:
+    """The caller's line was never answered: then its end says more."""
+    if event.chan.state not in (ChannelState.RING, ChannelState.BUSY):
+        return
+    if call.last_leg == "ANSWER":  # and yet nobody was joined to it: the caller hung up meanwhile
+        call.last_leg = "CANCEL"
+    refused = judge_refusal(event.cause)
+    if refused is not None and not call.dialled and not call.results:
+        call.count(refused)
+        call.note(now, f"the dialplan refuses the call: {refused.value}")

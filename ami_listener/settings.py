@@ -48,6 +48,7 @@ class PbxSettings:
     username: str
     secret: str = field(repr=False)
     inbound: Inbound
+    not_human: frozenset[str] = frozenset()  #: what answers by itself, see `ami_listener.machines`
     port: int = 5038
     tls: ssl.SSLContext | None = None  #: verifying context; None = plain TCP
     server_hostname: str | None = None  #: name in the certificate; None = `host`

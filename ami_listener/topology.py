@@ -11,6 +11,7 @@ bridge with its last member.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .event_types import BridgeInfo, Snapshot
@@ -59,8 +60,10 @@ class Channel:
     status: str = ""  #: DialEnd
     forwarded: bool = False
     legs: bool = False  #: it has dialled since its last DIALSTATUS
+    phoned: bool = False  #: it has dialled at some time
     below: bool = False  #: phones were dialled behind it (a Local ;1)
     voicemail: str = ""  #: the mailbox it is speaking to
+    machine: bool = False  #: whatever answers there answers by itself
 
     @property
     def technology(self) -> str:
@@ -71,9 +74,14 @@ class Channel:
         return self.name.startswith("Local/")
 
     @property
-    def is_person(self) -> bool:
-        """It can have a human at its end: a real channel, and no masquerade's leftover."""
+    def is_phone(self) -> bool:
+        """A real channel, and no masquerade's leftover."""
         return self.technology not in MACHINERY and not self.name.endswith("<ZOMBIE>")
+
+    @property
+    def is_person(self) -> bool:
+        """It can have a human at its end."""
+        return self.is_phone and not self.machine
 
     @property
     def endpoint(self) -> str:
@@ -100,7 +108,9 @@ def endpoint_of(channel: str) -> str:
 class Topology:
     """The graph. Uniqueid is the only key; names and Linkedids change during a call."""
 
-    def __init__(self) -> None:
+    def __init__(self, not_human: Callable[[str], bool] = lambda name: False) -> None:
+        """`not_human` knows by a channel's name whether it answers by itself."""
+        self.not_human = not_human
         self.channels: dict[str, Channel] = {}
         self.bridges: dict[str, Bridge] = {}
         self._halves: dict[str, str] = {}  # name of a Local half -> Uniqueid, until it has a pair
@@ -112,6 +122,7 @@ class Topology:
         channel = self.channels.get(chan.uniqueid)
         if channel is None:
             channel = Channel(chan.uniqueid, chan.channel, chan.linkedid, chan.state, epoch, steady)
+            channel.machine = self.not_human(channel.name)
             self.channels[chan.uniqueid] = channel
             if channel.is_local:
                 self._match_halves(channel)
@@ -139,11 +150,12 @@ class Topology:
 
     def rename(self, uniqueid: str, name: str) -> None:
         channel = self.channels.get(uniqueid)
-        if channel is None:
+        if channel is None or channel.name == name:
             return
         if self._halves.get(channel.name) == uniqueid:
             del self._halves[channel.name]
         channel.name = name
+        channel.machine = self.not_human(name)
 
     def pair(self, one: Channel, two: Channel) -> None:
         """The two halves of one Local channel."""
@@ -200,6 +212,13 @@ class Topology:
         bridge = self.bridges.pop(bridge_id, None)
         for uniqueid in bridge.members if bridge is not None else ():
             self.channels[uniqueid].bridge = ""
+
+    def behind_machine(self, leg: Channel) -> None:
+        """`leg` was dialled by what answers by itself (`Local/700@paging`): so does it."""
+        leg.machine = True
+        other = self.channels.get(leg.pair)
+        if other is not None:
+            other.machine = True
 
     # --- questions ---
 

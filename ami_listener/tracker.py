@@ -6,19 +6,23 @@ What counts as missed is decided here and nowhere else: see `rules_bridge` (answ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from textback.model import Call, Moment
+from textback.model import Call, Hint, Moment, Phase
 
 from .births import Inbound as Inbound
 from .callbook import CallBook
-from .event_types import AmiEvent, ChannelRow, Tainted
+from .event_types import AmiEvent, ChannelRow, DialBegin, NewChannel, NewState, Tainted
+from .hints import waited_for
 from .resync import resync
 from .rules import RULES
+from .rules_hints import catch_up, give_up, take
 from .torn import Torn
 
 #: A channel costs about 1 KiB; a large PBX has a few thousand.
 MAX_CHANNELS = 20_000
+#: After these a channel may belong to a call it did not belong to before.
+_MAKES_CALLS = (NewChannel, NewState, DialBegin)
 _EPSILON = 1e-6  # seconds; a deadline that went through a datetime comes back a hair off
 
 
@@ -38,10 +42,23 @@ class Tracker:
         inbound: Inbound,
         watch: Callable[[str], float | None],
         max_channels: int = MAX_CHANNELS,
+        on_hint: Callable[[Hint, Call | None], None] | None = None,
+        not_human: Iterable[str] = (),
     ) -> None:
-        """`watch` gives the ring_timeout (seconds) of a dialled number as received; None: none."""
+        """`watch` gives the ring_timeout (seconds) of a dialled number as received; None: none.
+
+        `on_hint(hint, call)` is given what the dialplan says beyond one call's verdict (opt-outs,
+        offers), with the call as it stands, and hooks' words for which there is no call (None).
+        `not_human` names what answers by itself, see `machines`.
+        """
         self._book = CallBook(
-            pbx=pbx, boot=boot, inbound=inbound, watch=watch, max_channels=max_channels
+            pbx=pbx,
+            boot=boot,
+            inbound=inbound,
+            watch=watch,
+            max_channels=max_channels,
+            on_hint=on_hint,
+            not_human=not_human,
         )
         self._torn = Torn()
 
@@ -75,18 +92,42 @@ class Tracker:
         rule = RULES.get(type(event))
         if rule is not None:
             rule(book, event, now)
+        if len(book.room) and isinstance(event, _MAKES_CALLS):
+            catch_up(book, now)
         return self.expire(now) if timers else book.take()
 
     def expire(self, now: Moment) -> list[Call]:
         """Fire the timers that are due."""
         book = self._book
-        for uniqueid in book.timers.due(now.steady + _EPSILON):
-            book.time_is_up(uniqueid, now)
+        for name in book.timers.due(now.steady + _EPSILON):
+            uniqueid = waited_for(name)
+            if uniqueid:
+                give_up(book, uniqueid)
+            else:
+                book.time_is_up(name, now)
         return book.take()
 
     def next_deadline(self) -> float | None:
         """Steady seconds of the next timer, None when there is none."""
         return self._book.timers.next()
+
+    def hint(self, hint: Hint, now: Moment, *, told: bool = False) -> list[Call]:
+        """A word of the dialplan; facts (HINTED) at once, or when its call is born.
+
+        `told`: intake knows of it already (the link was down); it is only remembered.
+        """
+        take(self._book, hint, now, told=told)
+        return self._book.take()
+
+    def call(self, uniqueid: str, now: Moment) -> Call | None:
+        """The call this channel belongs to, as it stands (phase HINTED); None: not known."""
+        channel = self._book.topology.channels.get(uniqueid)
+        call = self._book.call_of(channel) if channel is not None else None
+        return call.fact(Phase.HINTED, now) if call is not None else None
+
+    def alive(self) -> frozenset[str]:
+        """Uniqueids of the calls whose end is still to be told."""
+        return self._book.alive()
 
     def link_lost(self, now: Moment) -> None:
         """Events are missing from here on, until `resync`. Ring timers stand still meanwhile."""
@@ -109,6 +150,7 @@ class Tracker:
             book.late = False
         for call in book.calls.values():
             book.rearm(call)
+        catch_up(book, now)
         return self.expire(now)
 
     def restarted(self, boot: str, now: Moment) -> list[Call]:

@@ -27,7 +27,7 @@ from textback.model import Call, Direction, Moment
 
 EPOCH = 1_700_000_000.0
 CALLER, DID = "+12125550123", "+12125550100"
-STATES = {"Down": 0, "Dialing": 3, "Ring": 4, "Ringing": 5, "Up": 6}
+STATES = {"Down": 0, "Dialing": 3, "Ring": 4, "Ringing": 5, "Up": 6, "Busy": 7}
 INBOUND = Inbound(frozenset({"from-trunk"}))
 
 
@@ -102,6 +102,7 @@ class Scenario:
     inbound: Inbound = INBOUND
     watch: Callable[[str], float | None] | None = None
     max_channels: int = 20_000
+    not_human: tuple[str, ...] = ()
     chans: dict[str, Chan] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     tainted: list[Tainted] = field(default_factory=list)
@@ -114,6 +115,7 @@ class Scenario:
             inbound=self.inbound,
             watch=self.watch or (lambda did: self.ring_timeout),
             max_channels=self.max_channels,
+            not_human=self.not_human,
         )
         self._splitter = Splitter()
         self._rows: list[ChannelRow] = []

@@ -14,7 +14,12 @@ from ami_listener import presentation
 from ami_listener.actions import AmiAction
 from ami_listener.events import APPLICATIONS, USED, VARIABLES
 from ami_listener.journal import Journal
-from ami_listener.permissions import NEEDED_ACTIONS, READ_CLASSES, not_given
+from ami_listener.permissions import (
+    NEEDED_ACTIONS,
+    OPTIONAL_READ_CLASSES,
+    READ_CLASSES,
+    not_given,
+)
 from ami_listener.presentation import PresentationAsker
 from ami_listener.settings import TRANSITIONS, LinkState, PbxSettings
 from ami_listener.tracker import Inbound
@@ -152,7 +157,7 @@ def setting(name: str) -> str:
 
 
 def test_the_drop_in_gives_what_is_needed_and_nothing_else() -> None:
-    assert setting("read").split(",") == list(READ_CLASSES)
+    assert setting("read").split(",") == [*READ_CLASSES, *OPTIONAL_READ_CLASSES]
     assert setting("write") == "reporting"
     assert setting("permit") == "127.0.0.1/255.255.255.255"
     assert int(setting("writetimeout")) >= 1000
@@ -171,7 +176,9 @@ def filters(prefix: str) -> str:
     return "\n".join(line for line in lines if line.startswith(prefix))
 
 
-NAMES = sorted(name.decode() for name in USED - {b"CoreShowChannel", b"VarSet", b"Newexten"})
+#: Not every one of them is wanted: filtered by what is in them.
+PICKED = {b"CoreShowChannel", b"VarSet", b"Newexten", b"UserEvent"}
+NAMES = sorted(name.decode() for name in USED - PICKED)
 
 
 def test_the_filters_let_through_exactly_the_events_that_are_used() -> None:
@@ -215,4 +222,6 @@ def test_the_legacy_filters_match_events_as_asterisk_writes_them() -> None:
     assert not passes("Event: VarSet\r\nChannel: x\r\nVariable: SIPCALLID\r\nValue: 1\r\n")
     assert passes("Event: Newexten\r\nApplication: VoiceMail\r\nAppData: 1\r\n")
     assert not passes("Event: Newexten\r\nApplication: NoOp\r\nAppData: 1\r\n")
+    assert passes("Event: UserEvent\r\nUniqueid: 1\r\nUserEvent: TextBack\r\nAction: missed\r\n")
+    assert not passes("Event: UserEvent\r\nUniqueid: 1\r\nUserEvent: Other\r\nA: TextBack\r\n")
     assert not passes("Event: RTCPSent\r\nChannel: Event: Hangup\r\n")

@@ -319,3 +319,18 @@ def test_events_of_channels_never_seen_change_nothing() -> None:
         """
     )
     assert told == []
+
+
+def test_what_a_gap_may_have_hidden_leaves_open_what_it_turns_out_not_to_have_hidden() -> None:
+    scenario = Scenario().play(
+        """
+        0 | Newchannel     | PJSIP/trunk-1 | | Ring
+        1 | LinkLost       |               | |
+        2 | MessageWaiting | PJSIP/trunk-1 | | 101 new=1
+        3 | Hangup         | PJSIP/trunk-1 | | 16
+        """
+    )
+    told = {call.phase.value: call for call in scenario.calls}
+    assert told["voicemail"].outcome.value == "unknown"
+    assert told["ended"].outcome in told["voicemail"].may_become
+    assert told["ended"].outcome.value == "voicemail_left"

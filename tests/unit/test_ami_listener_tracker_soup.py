@@ -1,4 +1,4 @@
-"""Whatever order events come in: nothing raises, nothing stays, nothing is told twice."""
+"""Whatever order events come in: nothing raises, stays, is told twice or texted after a talk."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from ami_listener.events import Splitter, Tainted, parse_event
 from ami_listener.tracker import Tracker
 from tests.unit.ami_tables import INBOUND, Scenario
-from textback.model import Moment, Phase
+from textback.model import Moment, Outcome, Phase
 
+#: What a call may end as when a person was on the line once, and is not answered.
+PERSON = {Outcome.TRANSFER_UNANSWERED, Outcome.PARKED_GIVEUP}
 CHANNELS = [
     "PJSIP/trunk-1",
     "PJSIP/trunk-2",
@@ -58,6 +60,9 @@ SOUP = st.one_of(
     _line("QueueCallerAbandon", st.just("q")),
     _line("Newexten", st.sampled_from(["VoiceMail data=101", "Dial", "Queue", "ReceiveFAX"])),
     _line(
+        "Newexten", st.sampled_from(["Page data=x", "Page data=x,d", "Busy data=", "Congestion"])
+    ),
+    _line(
         "VarSet",
         st.sampled_from(
             [
@@ -84,7 +89,7 @@ SOUP = st.one_of(
 def test_event_soup_raises_nothing_leaks_nothing_and_tells_nothing_twice(
     soup: list[tuple[str, str, str, str]], pace: float
 ) -> None:
-    scenario = Scenario()
+    scenario = Scenario(not_human=("PJSIP/102",))
     for name in CHANNELS:
         scenario.chan(name)
     for number, line in enumerate(soup):
@@ -107,6 +112,50 @@ def test_event_soup_raises_nothing_leaks_nothing_and_tells_nothing_twice(
         assert call.outcome in call.may_become
         if call.phase is Phase.ENDED:
             assert call.may_become == {call.outcome}
+    ends = {call.key: call.outcome for call in scenario.calls if call.final}
+    for call in scenario.calls:
+        # Handed on and parked stand behind `answered` until there was a person.
+        may = call.may_become | (PERSON if Outcome.ANSWERED in call.may_become else set())
+        assert ends[call.key] in may, (call.phase, call.may_become, ends[call.key])
+
+
+#: The caller, two people and a machine: who is with whom is told by these events and no others.
+MEETING = st.tuples(
+    st.sampled_from(["BridgeEnter"] * 3 + ["BridgeLeave", "DialBegin", "DialEnd", "VoiceMail"]),
+    st.sampled_from(["PJSIP/trunk-1", "PJSIP/101-1", "PJSIP/102-1", "PJSIP/lobby-1"]),
+    st.sampled_from(["b1", "b2"]),
+    st.sampled_from(["ANSWER", "NOANSWER", "CANCEL"]),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(MEETING, max_size=25))
+def test_a_caller_who_was_with_a_person_is_never_missed_and_with_a_machine_never_answered(
+    meeting: list[tuple[str, str, str, str]],
+) -> None:
+    scenario = Scenario(not_human=("PJSIP/lobby",)).play("0 | Newchannel | PJSIP/trunk-1 | | Ring")
+    for name in ("PJSIP/101-1", "PJSIP/102-1", "PJSIP/lobby-1"):
+        scenario.play(f"0 | Newchannel | {name} | | Down linked=PJSIP/trunk-1")
+    where: dict[str, str] = {}
+    spoke = False
+    for at, (event, name, bridge, status) in enumerate(meeting):
+        if event == "VoiceMail":
+            scenario.play(f"{at} | Newexten | {name} | | VoiceMail data=101")
+        elif event in ("DialBegin", "DialEnd"):
+            if name != "PJSIP/trunk-1":
+                scenario.play(f"{at} | {event} | PJSIP/trunk-1 | {name} | {status}")
+        else:
+            bridge = where.pop(name, bridge) if event == "BridgeLeave" else bridge
+            scenario.play(f"{at} | {event} | {name} | | {bridge}")
+            if event == "BridgeEnter":
+                where[name] = bridge
+            caller = where.get("PJSIP/trunk-1")
+            spoke = spoke or any(
+                caller and where.get(person) == caller for person in ("PJSIP/101-1", "PJSIP/102-1")
+            )
+    scenario.play(f"{len(meeting)} | Hangup | PJSIP/trunk-1 | | 16").advance(1000)
+    (end,) = (call for call in scenario.calls if call.final)
+    assert (end.outcome in PERSON | {Outcome.ANSWERED}) is spoke
 
 
 @settings(max_examples=100, deadline=None)
