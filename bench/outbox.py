@@ -29,11 +29,12 @@ WINDOWS = (10, 100)
 
 def fill(path: Path, count: int) -> None:
     """`count` queued texts, written at once: filling is not what is measured."""
-    from textback.model import OutboxState
+    from textback.model import OutboxState, TextKind
     from textback.store.tables import outbox
 
     now = datetime.now(UTC)
     row = {
+        "kind": TextKind.TEST,
         "state": OutboxState.QUEUED,
         "sender": "+12125550100",
         "number": "+12125550100",

@@ -28,6 +28,8 @@ level = "warning"
 path = "{store}"
 [console]
 listen = "127.0.0.1:{console}"
+[agi]
+enabled = false
 [limits]
 per_minute = 100000
 per_hour = 100000

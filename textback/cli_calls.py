@@ -31,7 +31,8 @@ from textback.cli_common import (
     zone_of,
 )
 from textback.config import Config, parse_duration
-from textback.model import CallStory, Outcome, TextStory
+from textback.model import CallStory, Outcome, Source, TextStory
+from textback.why_json import as_dict, text_as_dict
 
 
 def why(
@@ -71,9 +72,9 @@ def why(
     told = stories if every or as_json else stories[:1]
     if as_json:
         for story in told:
-            print_json(telling.as_dict(story, mask=mask))
+            print_json(as_dict(story, mask=mask))
         for text in texts:
-            print_json(telling.text_as_dict(text, mask=mask))
+            print_json(text_as_dict(text, mask=mask))
         return
     zone = zone_of(loaded)
     for number, story in enumerate(told):
@@ -115,6 +116,12 @@ def calls(
         str | None, typer.Option(metavar="OUTCOME", help="Only calls that ended so.")
     ] = None,
     living: Annotated[bool, typer.Option("--living", help="Only calls going on now.")] = False,
+    late: Annotated[
+        bool, typer.Option("--late", help="Only calls learnt after the fact: catch-up, resync.")
+    ] = False,
+    source: Annotated[
+        str | None, typer.Option(metavar="ami|cel|cdr|agi", help="Only calls learnt from there.")
+    ] = None,
     every: Annotated[
         bool, typer.Option("--all", "-a", help="Internal and outgoing calls as well.")
     ] = False,
@@ -123,12 +130,19 @@ def calls(
     loaded = configuration(context, config)
     if outcome is not None:
         choices([o.value for o in Outcome], outcome, "outcome")
+    if source is not None:
+        choices([s.value for s in Source], source, "source")
     begin = since("--since", since_, parse_duration)
 
     async def work() -> list[CallStory]:
         async with open_store(loaded) as store:
             return await store.calls(
-                since=begin, limit=limit, living=living, inbound_only=not every
+                since=begin,
+                limit=limit,
+                living=living,
+                inbound_only=not every,
+                late=late,
+                sources=[Source(source)] if source is not None else [],
             )
 
     stories = run_async(work())
@@ -136,7 +150,7 @@ def calls(
         stories = [s for s in stories if s.outcome is not None and s.outcome.value == outcome]
     if as_json:
         for story in stories:
-            print_json(telling.as_dict(story, mask=mask))
+            print_json(as_dict(story, mask=mask))
         return
     if not stories:
         say("no calls")

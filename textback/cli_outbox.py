@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
@@ -42,6 +43,7 @@ from textback.config import Config, parse_duration
 from textback.model import OutboxRow, OutboxState
 from textback.store.rows import Changed, RowFilter
 from textback.store.verbs import takes
+from textback.why_json import outbox_dict
 
 Verb = Literal["hold", "release", "drop"]
 
@@ -61,6 +63,10 @@ StateOption = Annotated[
     str | None, typer.Option("--state", metavar="STATE", help="All texts in this state.")
 ]
 ToOption = Annotated[str | None, typer.Option("--to", metavar="NUMBER", help="To this number.")]
+PrefixOption = Annotated[
+    str | None,
+    typer.Option("--prefix", metavar="+1646555", help="To numbers that begin so, a whole block."),
+]
 OlderOption = Annotated[str | None, typer.Option("--older", metavar="1h", help="Older than this.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Written down with it.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -72,6 +78,7 @@ def queue(
     as_json: JsonOption = False,
     mask: MaskOption = False,
     state: StateOption = None,
+    prefix: PrefixOption = None,
     every: Annotated[bool, typer.Option("--all", "-a", help="Texts in every state.")] = False,
     limit: Annotated[int, typer.Option("-n", min=1, max=100_000, help="Texts at most.")] = 200,
 ) -> None:
@@ -83,12 +90,13 @@ def queue(
 
     async def work() -> tuple[list[OutboxRow], dict[OutboxState, int]]:
         async with open_store(loaded) as store:
-            return await store.queue(RowFilter(states=states), limit=limit), await store.counts()
+            wanted = RowFilter(states=states, prefix=_prefix(prefix))
+            return await store.queue(wanted, limit=limit), await store.counts()
 
     rows, counts = run_async(work())
     if as_json:
         for row in rows:
-            print_json(telling.outbox_dict(row, mask=mask))
+            print_json(outbox_dict(row, mask=mask))
         return
     if rows:
         _list(rows, loaded, mask)
@@ -103,6 +111,7 @@ def hold(
     ids: Ids = None,
     config: ConfigOption = None,
     to: ToOption = None,
+    prefix: PrefixOption = None,
     older: OlderOption = None,
     reason: ReasonOption = "held by the operator",
     yes: YesOption = False,
@@ -110,7 +119,7 @@ def hold(
 ) -> None:
     """Keep queued texts back until they are released or dropped."""
     loaded = configuration(context, config)
-    _change(loaded, "hold", _filter(loaded, ids, None, to, older), reason, yes, as_json)
+    _change(loaded, "hold", _filter(loaded, ids, None, to, prefix, older), reason, yes, as_json)
 
 
 def release(
@@ -119,6 +128,7 @@ def release(
     config: ConfigOption = None,
     state: StateOption = None,
     to: ToOption = None,
+    prefix: PrefixOption = None,
     older: OlderOption = None,
     reason: ReasonOption = "released by the operator",
     expires: Annotated[
@@ -130,11 +140,11 @@ def release(
 ) -> None:
     """Put held, uncertain or refused texts back into the queue; an uncertain one may come twice.
 
-    Of the texts that --state, --to or --older mean, those past their time are left and named.
-    Exit code 1: all were left. With --expires they are taken too.
+    Of the texts that --state, --to, --prefix or --older mean, those past their time are left and
+    named. Exit code 1: all were left. With --expires they are taken too.
     """
     loaded = configuration(context, config)
-    rows = _filter(loaded, ids, state, to, older)
+    rows = _filter(loaded, ids, state, to, prefix, older)
     _change(loaded, "release", rows, reason, yes, as_json, expires)
 
 
@@ -144,6 +154,7 @@ def drop(
     config: ConfigOption = None,
     state: StateOption = None,
     to: ToOption = None,
+    prefix: PrefixOption = None,
     older: OlderOption = None,
     reason: ReasonOption = "dropped by the operator",
     yes: YesOption = False,
@@ -151,7 +162,7 @@ def drop(
 ) -> None:
     """Give texts up for good: queued, held or uncertain ones."""
     loaded = configuration(context, config)
-    _change(loaded, "drop", _filter(loaded, ids, state, to, older), reason, yes, as_json)
+    _change(loaded, "drop", _filter(loaded, ids, state, to, prefix, older), reason, yes, as_json)
 
 
 # --- what the verbs share ---------------------------------------------------------------------
@@ -171,8 +182,23 @@ def _state(given: str) -> OutboxState:
     return OutboxState(choices([s.value for s in OutboxState], given, "state"))
 
 
+def _prefix(given: str | None) -> str:
+    """The beginning of a number in E.164. Raises UserError."""
+    if given is None:
+        return ""
+    digits = re.sub(r"[ ().\-]", "", given.strip().removesuffix("*"))
+    if not re.fullmatch(r"\+[0-9]{1,14}", digits, re.ASCII):
+        raise UserError(f"--prefix {given!r} is not how a number begins", "in full: +1646555")
+    return digits
+
+
 def _filter(
-    config: Config, ids: list[int] | None, state: str | None, to: str | None, older: str | None
+    config: Config,
+    ids: list[int] | None,
+    state: str | None,
+    to: str | None,
+    prefix: str | None,
+    older: str | None,
 ) -> RowFilter:
     number = ""
     if to is not None:
@@ -183,13 +209,14 @@ def _filter(
         ids=frozenset(ids or ()),
         states=frozenset({_state(state)}) if state else frozenset(),
         to=number,
+        prefix=_prefix(prefix),
         older_than=since("--older", older, parse_duration),
     )
     if not made:
         raise UserError(
             "say which texts are meant",
             "by number: textback hold 17 18 (textback queue lists them)",
-            "or by --to, --older, --state",
+            "or by --to, --prefix, --older, --state",
         )
     return made
 
@@ -231,12 +258,12 @@ def _change(
         say(f"nothing to {verb}")
     for row in done.rows:
         if as_json:
-            print_json(telling.outbox_dict(row))
+            print_json(outbox_dict(row))
         else:
             say(f"text {row.id} to {row.to}: {row.state.value}")
     for left in done.left:
         if as_json:
-            print_json({**telling.outbox_dict(left.row), "left": left.why})
+            print_json({**outbox_dict(left.row), "left": left.why})
         else:
             said = f"text {left.row.id} to {left.row.to}: still {left.row.state.value}: {left.why}"
             say(said, "yellow")

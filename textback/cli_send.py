@@ -28,6 +28,7 @@ from textback.cli_outbox import operator
 from textback.config import Config
 from textback.model import OutboxRow, OutboxState, Send
 from textback.store.store import Store
+from textback.why_json import outbox_dict
 
 
 def send_test(
@@ -69,7 +70,7 @@ def send_test(
 
     row = run_async(work())
     if as_json:
-        print_json(telling.outbox_dict(row))
+        print_json(outbox_dict(row))
     else:
         line = Text.assemble(f"text {row.id}: ", (row.state.value, telling.STATE_STYLES[row.state]))
         if row.reason:

@@ -16,7 +16,17 @@ import structlog
 from textback import phone
 from textback.config import Config
 from textback.decide import History, caller_of, decide
-from textback.model import Call, CallKey, Direction, Moment, OutboxRow, Phase, Send, Verdict
+from textback.model import (
+    Call,
+    CallKey,
+    Direction,
+    Moment,
+    OutboxRow,
+    OutboxState,
+    Phase,
+    Send,
+    Verdict,
+)
 from textback.observer import Observer
 from textback.store.errors import StoreError, StoreUnavailableError
 from textback.store.outage import Outage
@@ -31,7 +41,7 @@ GATHER = 0.5
 BATCH = 64
 
 _TRIVIAL = frozenset({Phase.STARTED, Phase.RINGING})
-_DECIDING = frozenset({Phase.RING_TIMEOUT, Phase.VOICEMAIL, Phase.ENDED})
+_DECIDING = frozenset({Phase.RING_TIMEOUT, Phase.VOICEMAIL, Phase.HINTED, Phase.ENDED})
 
 
 class Intake:
@@ -166,28 +176,29 @@ class Intake:
 
     def _fact(self, call: Call, config: Config, now: datetime) -> CallFact:
         number = config.number_for(call.did) if call.direction is Direction.INBOUND else None
-        country = config.business.country
         called_back = ""
         if call.direction is Direction.OUTBOUND and call.final and call.answered is not None:
-            called_back = phone.to_e164(call.did, country) or ""
+            called_back = phone.read_dialled(call.did, config.business.country).e164
         return CallFact(
             call=call,
             caller=caller_of(call, config).e164 or "",
             number=number.did if number else "",
             label=number.label if number else "",
-            decide=self._judge(call, config, now) if call.phase in _DECIDING else None,
+            decide=self._judge(config, now) if call.phase in _DECIDING else None,
             shadow=config.mode == "shadow",
             called_back=called_back,
         )
 
-    def _judge(
-        self, call: Call, config: Config, now: datetime
-    ) -> Callable[[History], Verdict | None]:
-        return lambda history: decide(call, history, config, now)
+    def _judge(self, config: Config, now: datetime) -> Callable[[Call, History], Verdict | None]:
+        # The store adds what it knew of the call besides, so it is its call that is judged.
+        return lambda call, history: decide(call, history, config, now)
 
     def _tell(self, call: Call, result: Judged) -> None:
-        self._observer.call(call)
         name = str(call.key)
+        if result.known:
+            log.debug("call_known_already", call=name, source=call.source.value)
+            return
+        self._observer.call(call)
         if call.final:
             log.info(
                 "call_ended",
@@ -195,6 +206,7 @@ class Intake:
                 direction=call.direction.value,
                 outcome=call.outcome.value,
                 waited=round(call.waited, 1),
+                source=call.source.value if call.late else None,
             )
         if result.verdict is not None:
             self._tell_verdict(name, call, result.verdict, result)
@@ -202,7 +214,10 @@ class Intake:
             log.info("text_cancelled", call=name, row=row_id)
         if result.row is not None:
             self._observer.state(result.row.state)
-            if self._on_queued is not None:
+            if result.row.state is OutboxState.HELD:
+                self._observer.held(result.row.reason)
+            # A late call's text may be cancelled at birth: the caller was spoken to since.
+            if self._on_queued is not None and result.row.state is not OutboxState.CANCELLED:
                 self._on_queued(result.row, call)
 
     def _tell_verdict(self, name: str, call: Call, verdict: Verdict, result: Judged) -> None:

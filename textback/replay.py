@@ -30,8 +30,9 @@ from textback.config import Config, PbxConfig
 from textback.config_load import catch_all
 from textback.decide import History, caller_of, decide
 from textback.model import Call, CallKey, Moment, Outcome, Phase, Send, Verdict
+from textback.store.history import ADJACENT, PREFIX, RECENT
 
-DECIDING = frozenset({Phase.RING_TIMEOUT, Phase.VOICEMAIL, Phase.ENDED})
+DECIDING = frozenset({Phase.RING_TIMEOUT, Phase.VOICEMAIL, Phase.HINTED, Phase.ENDED})
 #: Contexts named in the hint about channels that were born elsewhere.
 SHOWN_CONTEXTS = 12
 
@@ -66,22 +67,28 @@ class Texts:
     """The history a replay has: its own texts."""
 
     def __init__(self) -> None:
-        self._last: dict[tuple[str, str], datetime] = {}
-        self._day: deque[datetime] = deque()
+        self._recent: dict[tuple[str, str], deque[datetime]] = {}
+        self._day: deque[tuple[datetime, str]] = deque()
 
     def before(self, caller: str, number: str, now: datetime) -> History:
-        while self._day and self._day[0] <= now - timedelta(days=1):
+        while self._day and self._day[0][0] <= now - timedelta(days=1):
             self._day.popleft()
+        hour = [(at, to) for at, to in self._day if at > now - timedelta(hours=1)]
+        others = {to for _, to in hour if to != caller and len(to) == len(caller)}
+        recent = tuple(self._recent.get((caller, number), ()))
         return History(
-            last_text=self._last.get((caller, number)),
-            last_minute=sum(at > now - timedelta(minutes=1) for at in self._day),
-            last_hour=sum(at > now - timedelta(hours=1) for at in self._day),
+            last_text=recent[0] if recent else None,
+            last_minute=sum(at > now - timedelta(minutes=1) for at, _ in hour),
+            last_hour=len(hour),
             last_day=len(self._day),
+            recent_texts=recent,
+            adjacent=sum(to[:-ADJACENT] == caller[:-ADJACENT] for to in others),
+            same_prefix=sum(to[:-PREFIX] == caller[:-PREFIX] for to in others),
         )
 
     def sent(self, caller: str, number: str, now: datetime) -> None:
-        self._last[caller, number] = now
-        self._day.append(now)
+        self._recent.setdefault((caller, number), deque(maxlen=RECENT)).appendleft(now)
+        self._day.append((now, caller))
 
 
 class Replay(Iterator[ReplayRow]):
@@ -115,7 +122,13 @@ class Replay(Iterator[ReplayRow]):
         return next(self._rows)
 
     def _tracker(self, boot: str) -> Tracker:
-        return Tracker(pbx=self._pbx.name, boot=boot, inbound=self._inbound, watch=self._watch)
+        return Tracker(
+            pbx=self._pbx.name,
+            boot=boot,
+            inbound=self._inbound,
+            watch=self._watch,
+            not_human=self._pbx.not_human,
+        )
 
     def _watch(self, did: str) -> float | None:
         number = self._config.number_for(did)

@@ -1,4 +1,4 @@
-"""`textback why`: one call's whole story, as rich text for people and as JSON for programs.
+"""`textback why`: one call's whole story, as rich text for people (`why_json` has it for programs).
 
 Every gate in the order it was asked, passed or failed, with the value found and the rule it was
 held against; then what became of the text. Caller names are hostile: nothing here is markup.
@@ -6,26 +6,28 @@ held against; then what became of the text. Caller names are hostile: nothing he
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from textback.log import escape, mask_number, mask_text
+from textback.log import escape
 from textback.model import (
     CallStory,
     Gate,
     OutboxRow,
     OutboxState,
     Outcome,
+    Source,
     StoryEvent,
+    TextKind,
     TextStory,
 )
+from textback.why_json import name_of, readers, texts_of
 
 #: What an outcome is called in a sentence.
 OUTCOME_WORDS: dict[Outcome, str] = {
@@ -43,6 +45,20 @@ OUTCOME_WORDS: dict[Outcome, str] = {
     Outcome.UNKNOWN: "not seen whole",
 }
 
+#: From where a call is known, where not from the live link.
+SOURCE_WORDS: dict[Source, str] = {
+    Source.CEL: "told late by CEL: the AMI link was down, or textback was",
+    Source.CDR: "told late by CDR: the AMI link was down, or textback was",
+    Source.AGI: "told by the dialplan, while the AMI link was down",
+}
+
+#: Why a text belongs to no call.
+_CALLLESS = {
+    TextKind.TEST: "written by hand (send-test)",
+    TextKind.OFFER: "the caller asked for it by a key, in a call that was not seen",
+    TextKind.MISSED: "what is known of it is not kept any more",
+}
+
 STATE_STYLES: dict[OutboxState, str] = {
     OutboxState.QUEUED: "yellow",
     OutboxState.SENDING: "yellow",
@@ -58,11 +74,9 @@ STATE_STYLES: dict[OutboxState, str] = {
     OutboxState.SHADOW: "dim",
 }
 
-#: What Asterisk says for a caller who has no name.
-_NO_NAME = "<unknown>"
-
 _KIND_STYLES = {
     "call": "",
+    "dialplan": "yellow",
     "verdict": "bold",
     "outbox": "cyan",
     "attempt": "cyan",
@@ -72,83 +86,14 @@ _KIND_STYLES = {
 }
 
 
-def as_dict(story: CallStory, *, mask: bool = False) -> dict[str, Any]:
-    """The story as plain JSON values; times in ISO 8601, UTC."""
-    number, words = _readers(mask)
-    return {
-        "call": str(story.key),
-        "call_id": story.call_id,
-        "pbx": story.key.pbx,
-        "uniqueid": story.key.uniqueid,
-        "boot": story.key.boot,
-        "direction": story.direction.value,
-        "caller": number(story.caller),
-        "caller_name": _name(story),
-        "did": number(story.did),
-        "number_label": story.number_label,
-        "started": _iso(story.started),
-        "ringing": _iso(story.ringing),
-        "answered": _iso(story.answered),
-        "ended": _iso(story.ended),
-        "outcome": story.outcome.value if story.outcome else None,
-        "waited": round(story.waited, 3),
-        "trail": [[round(after, 3), words(what)] for after, what in story.trail],
-        "verdict": story.verdict,
-        "reason": story.reason,
-        "decided": _iso(story.decided),
-        "gates": [
-            {"name": g.name, "passed": g.passed, "value": words(g.value), "rule": words(g.rule)}
-            for g in story.gates
-        ],
-        "text": outbox_dict(story.outbox, mask=mask) if story.outbox else None,
-        "events": _event_dicts(story.events, words),
-    }
-
-
-def text_as_dict(story: TextStory, *, mask: bool = False) -> dict[str, Any]:
-    """A text without a call, in the shape of `as_dict`."""
-    _, words = _readers(mask)
-    return {
-        "call": None,
-        "text": outbox_dict(story.outbox, mask=mask),
-        "events": _event_dicts(story.events, words),
-    }
-
-
-def _event_dicts(events: Sequence[StoryEvent], words: Callable[[str], str]) -> list[dict[str, Any]]:
-    return [
-        {"at": _iso(event.at), "kind": event.kind, "text": words(event.text)} for event in events
-    ]
-
-
-def outbox_dict(row: OutboxRow, *, mask: bool = False) -> dict[str, Any]:
-    """One text of the outbox as plain JSON values."""
-    number, words = _readers(mask)
-    return {
-        "id": row.id,
-        "call_id": row.call_id,
-        "state": row.state.value,
-        "to": number(row.to),
-        "sender": number(row.sender),
-        "text": words(row.text),
-        "route": row.route,
-        "attempts": row.attempts,
-        "created": _iso(row.created),
-        "due": _iso(row.due),
-        "expires": _iso(row.expires),
-        "claimed": _iso(row.claimed),
-        "reason": words(row.reason),
-    }
-
-
 def render(story: CallStory, *, mask: bool = False, zone: tzinfo | None = None) -> RenderableType:
     """The story for a terminal; `zone` is what the times are shown in (default: the system's)."""
     parts: list[RenderableType] = [_headline(story, mask, zone), Text()]
     parts.append(_verdict(story, zone))
     if story.gates:
         parts.append(Padding(_gates(story.gates, mask), (0, 0, 0, 2), expand=False))
-    if story.outbox is not None:
-        parts += [Text(), _outbox(story.outbox, mask)]
+    for row in texts_of(story):
+        parts += [Text(), _outbox(row, mask, zone)]
     parts += _what_happened(timeline(story), story.started, mask, zone)
     return Group(*parts)
 
@@ -158,10 +103,10 @@ def render_text(
 ) -> RenderableType:
     """A text that belongs to no call, for a terminal."""
     row = story.outbox
-    head = Text.assemble(
-        ("No call", "bold"), f": written by hand (send-test)  {_day(row.created, zone)}"
+    head = Text.assemble(("No call", "bold"), f": {_CALLLESS[row.kind]}  {_day(row.created, zone)}")
+    return Group(
+        head, _outbox(row, mask, zone), *_what_happened(story.events, row.created, mask, zone)
     )
-    return Group(head, _outbox(row, mask), *_what_happened(story.events, row.created, mask, zone))
 
 
 def _what_happened(
@@ -176,13 +121,13 @@ def _what_happened(
 
 
 def _headline(story: CallStory, mask: bool, zone: tzinfo | None) -> Text:
-    number, _ = _readers(mask)
+    number, _ = readers(mask)
     head = Text()
     head.append("Call ", style="bold")
     head.append(escape(str(story.key)), style="bold cyan")
     head.append(f"  {_day(story.started, zone)}\n")
     head.append(f"  from {escape(number(story.caller)) or '(no number)'}")
-    if name := _name(story):
+    if name := name_of(story):
         head.append(f' "{escape(name)}"', style="italic")
     head.append(f"  to {escape(number(story.did)) or '(no number)'}")
     if story.number_label:
@@ -194,7 +139,32 @@ def _headline(story: CallStory, mask: bool, zone: tzinfo | None) -> Text:
         words = OUTCOME_WORDS[story.outcome]
         head.append(f"{story.outcome.value}: {words}")
     head.append(f"; the caller waited {story.waited:.1f} s")
+    if story.source is not Source.AMI:
+        head.append(f"\n  {SOURCE_WORDS[story.source]}", style="yellow")
+    elif story.late:
+        head.append("\n  told late: found when the AMI link was back", style="yellow")
+    if said := _said(story, mask):
+        head.append(f"\n  the dialplan said: {said}", style="yellow")
     return head
+
+
+def _said(story: CallStory, mask: bool) -> str:
+    """What the dialplan said of the call, in one line; "" for nothing."""
+    _, words = readers(mask)
+    told = (
+        ("no text is wanted", story.handled),
+        ("it is missed", story.told_missed),
+        ("message", story.message),
+        ("verstat", story.verstat),
+    )
+    said = []
+    for what, how in told:
+        shown = escape(words(how))
+        if how:
+            said.append(
+                f"{what} {shown}" if what in ("message", "verstat") else f"{what} ({shown})"
+            )
+    return ", ".join(said)
 
 
 def _verdict(story: CallStory, zone: tzinfo | None) -> Text:
@@ -207,7 +177,7 @@ def _verdict(story: CallStory, zone: tzinfo | None) -> Text:
 
 
 def _gates(gates: Sequence[Gate], mask: bool) -> Table:
-    _, words = _readers(mask)
+    _, words = readers(mask)
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=True, header_style="dim")
     for title in ("", "gate", "found", "rule"):
         table.add_column(title, overflow="fold")
@@ -223,16 +193,18 @@ def _gates(gates: Sequence[Gate], mask: bool) -> Table:
     return table
 
 
-def _outbox(row: OutboxRow, mask: bool) -> Text:
-    number, words = _readers(mask)
+def _outbox(row: OutboxRow, mask: bool, zone: tzinfo | None) -> Text:
+    number, words = readers(mask)
     text = Text.assemble(
-        ("Text ", "bold"),
+        ("Offered text " if row.kind is TextKind.OFFER else "Text ", "bold"),
         (str(row.id), "bold cyan"),
         f" to {escape(number(row.to))} from {escape(number(row.sender))}: ",
         (row.state.value, f"bold {STATE_STYLES[row.state]}"),
     )
     if row.reason:
         text.append(f" ({escape(words(row.reason))})")
+    if row.state is OutboxState.QUEUED and row.due > row.created:
+        text.append(f", not before {_day(row.due, zone)}")
     for line in row.text.splitlines() or [""]:
         text.append(f"\n  | {escape(words(line))}", style="italic")
     return text
@@ -257,7 +229,7 @@ def timeline(story: CallStory) -> list[StoryEvent]:
 
 
 def _lines(events: Sequence[StoryEvent], began: datetime, mask: bool, zone: tzinfo | None) -> Table:
-    _, words = _readers(mask)
+    _, words = readers(mask)
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True, style="dim")
     table.add_column(no_wrap=True, justify="right", style="dim")
@@ -273,26 +245,6 @@ def _lines(events: Sequence[StoryEvent], began: datetime, mask: bool, zone: tzin
             Text(escape(words(event.text)), style=style),
         )
     return table
-
-
-def _name(story: CallStory) -> str:
-    """What the caller calls himself; "" for nothing."""
-    return "" if story.caller_name.strip() == _NO_NAME else story.caller_name
-
-
-def _readers(mask: bool) -> tuple[Callable[[str], str], Callable[[str], str]]:
-    """How to write a number, and a sentence that may quote one."""
-    if mask:
-        return mask_number, mask_text
-    return _plain, _plain
-
-
-def _plain(text: str) -> str:
-    return text
-
-
-def _iso(at: datetime | None) -> str | None:
-    return at.isoformat() if at else None
 
 
 def _day(at: datetime, zone: tzinfo | None) -> str:

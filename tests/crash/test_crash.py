@@ -32,7 +32,7 @@ import pytest
 from sqlalchemy import create_engine, insert, select
 
 from tests.smscs.peers import ForeignSmsc, node_smsc
-from textback.model import OutboxState
+from textback.model import OutboxState, TextKind
 from textback.store.store import Store
 from textback.store.tables import outbox
 
@@ -97,6 +97,7 @@ async def make_outbox(path: Path, count: int) -> None:
     await store.close()
     now = datetime.now(UTC)
     row = {
+        "kind": TextKind.TEST,
         "state": OutboxState.QUEUED,
         "sender": "+12125550100",
         "number": "+12125550100",

@@ -14,6 +14,8 @@ from textback.model import (
     CallKey,
     Direction,
     Gate,
+    Hint,
+    HintKind,
     Moment,
     OutboxRow,
     OutboxState,
@@ -25,6 +27,7 @@ from textback.model import (
     ReceiptState,
     Reply,
     Send,
+    Source,
     Submission,
     Verdict,
 )
@@ -67,6 +70,32 @@ def call(uniqueid: str = "1700000000.1", **changes: Any) -> Call:
     return replace(plain, **changes)
 
 
+def hint(kind: HintKind = HintKind.OFFER, uniqueid: str = "1700000000.1", **changes: Any) -> Hint:
+    plain = Hint(
+        kind=kind,
+        pbx="pbx",
+        uniqueid=uniqueid,
+        at=Moment(at(5), 1005.0),
+        source="agi",
+        caller="2125550123",
+    )
+    return replace(plain, **changes)
+
+
+def late(uniqueid: str = "1700000000.1", source: Source = Source.CEL, **changes: Any) -> Call:
+    """The same call as `call()`, learnt from CEL: Asterisk's own start is not in there."""
+    return call(
+        uniqueid,
+        **{
+            "key": CallKey(pbx="pbx", boot="", uniqueid=uniqueid),
+            "source": source,
+            "late": True,
+            "trail": ((0.0, "CEL: began"),),
+            **changes,
+        },
+    )
+
+
 def send(to: str = CALLER, **changes: Any) -> Send:
     plain = Send(
         to=to,
@@ -90,7 +119,7 @@ def fact(
         caller=CALLER,
         number=NUMBER,
         label="Main",
-        decide=said if callable(said) else lambda _: said,
+        decide=lambda _, history: said(history) if callable(said) else said,
     )
     return replace(plain, **changes)
 

@@ -28,14 +28,14 @@ DIES_IN_A_TRANSACTION = """
 import asyncio, os, signal, sys
 from pathlib import Path
 from tests.fakes.store import NOW, fact, queued
-from textback.store import calls
+from textback.store import judging
 from textback.store.store import Store
 
 async def main():
     store = await Store.open(Path(sys.argv[1]))
     await queued(store)
     def work(db):
-        calls.judge(db, fact(calls_fact()), NOW)
+        judging.judge(db, fact(calls_fact()), NOW)
         os.kill(os.getpid(), signal.SIGKILL)
     await store._db.write(work)
 

@@ -11,19 +11,21 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.fakes.store import CALLER, NUMBER, at, call
+from tests.fakes.store import CALLER, NUMBER, at, call, hint, late
 from textback import intake as module
 from textback.config import Config
 from textback.intake import Intake
 from textback.model import (
     Call,
     Direction,
+    HintKind,
     Moment,
     OutboxRow,
     OutboxState,
     Outcome,
     Phase,
     Reason,
+    Source,
 )
 from textback.observer import Observer
 from textback.store.errors import StoreError, StoreUnavailableError
@@ -299,3 +301,89 @@ async def test_memory_is_bounded_and_what_decides_nothing_goes_first(store: Stor
     await task
     kept = sorted(story.key.uniqueid for story in await store.calls())
     assert kept == ["1.3", "1.4", "1.5"]
+
+
+# --- the dialplan, delays, and calls learnt late ----------------------------------------------
+
+
+async def test_the_dialplans_handled_takes_back_the_text_that_waits(
+    store: Store, running: Running, watcher: Watcher
+) -> None:
+    async with running(config(delay="5m")) as intake:
+        may = frozenset({Outcome.NO_ANSWER, Outcome.ANSWERED})
+        intake.put(call(phase=Phase.RING_TIMEOUT, may_become=may))
+        await watcher.saw(1)
+        intake.put(call(phase=Phase.HINTED, handled="agi", may_become=may))
+        await watcher.saw(2)
+    (story,) = await store.calls()
+    assert story.outbox is not None
+    assert story.outbox.state is OutboxState.CANCELLED
+    assert story.outbox.due > story.outbox.created
+
+
+async def test_a_call_the_dialplan_calls_missed_is_texted_at_once(
+    store: Store, running: Running, watcher: Watcher
+) -> None:
+    async with running() as intake:
+        may = frozenset({Outcome.NO_ANSWER, Outcome.ANSWERED})
+        told = call(phase=Phase.HINTED, told_missed="agi", told_at=LATER, may_become=may)
+        intake.put(told)
+        await watcher.saw(1)
+        assert watcher.verdicts == [Reason.SEND]
+
+
+async def test_a_word_noted_while_the_link_was_down_is_judged_with_the_call(
+    store: Store, running: Running, watcher: Watcher
+) -> None:
+    await store.record_hint(hint(HintKind.HANDLED), caller_e164=CALLER, number=NUMBER, result="")
+    async with running() as intake:
+        intake.put(late())
+        await watcher.saw(1)
+    assert watcher.verdicts == [Reason.HANDLED]
+
+
+async def test_a_late_call_is_told_once(store: Store, running: Running, watcher: Watcher) -> None:
+    told: list[OutboxRow] = []
+    with capture_logs() as logs:
+        async with running(on_queued=lambda row, call: told.append(row)) as intake:
+            intake.put(late())
+            await watcher.saw(1)
+            intake.put(late(source=Source.CDR))
+    assert watcher.verdicts == [Reason.SEND]
+    assert len(watcher.calls) == len(told) == 1
+    ends = [e["source"] for e in logs if e["event"] == "call_ended"]
+    assert ends == ["cel"]
+    assert [e["source"] for e in logs if e["event"] == "call_known_already"] == ["cdr"]
+
+
+async def test_delivery_is_not_told_of_a_late_text_that_was_cancelled_at_birth(
+    store: Store, running: Running, watcher: Watcher
+) -> None:
+    told: list[OutboxRow] = []
+    spoke = Moment(at(300), 1300.0)
+    async with running(on_queued=lambda row, call: told.append(row)) as intake:
+        intake.put(call("1.9", started=spoke, answered=spoke, outcome=Outcome.ANSWERED))
+        await watcher.saw(1)
+        intake.put(late())
+        await watcher.saw(2)
+    assert told == []
+    assert (await store.counts())[OutboxState.CANCELLED] == 1
+
+
+async def test_a_late_outgoing_call_takes_back_the_text_to_whom_it_reached(
+    store: Store, running: Running, watcher: Watcher
+) -> None:
+    async with running(config(delay="10m")) as intake:
+        intake.put(call())
+        await watcher.saw(1)
+        back = late(
+            "1.9",
+            direction=Direction.OUTBOUND,
+            caller="101",
+            did="2125550123",
+            answered=LATER,
+            outcome=Outcome.ANSWERED,
+        )
+        intake.put(back)
+        await watcher.saw(2)
+    assert (await store.counts())[OutboxState.CANCELLED] == 1

@@ -457,3 +457,13 @@ def test_a_call_that_was_answered_after_the_text_shows_both(trace: Path) -> None
     data = "\r\n\r\n".join(whole[:4]) + "\r\n\r\n" + talk + "\r\n\r\n".join(whole[4:])
     rows, _ = replayed(trace, BANNER + data)
     assert verdicts(rows) == [("1.1", "answered", "send", "send")]
+
+
+def test_a_phone_that_answers_by_itself_is_one_in_a_replay_too() -> None:
+    data = Path(__file__).parents[1] / "data" / "ami"
+    about = json.loads((data / "door_speaker.json").read_text())
+    (path,) = data.glob("door_speaker.ami*")
+    speaker = {"name": "office", "secret": "x", "not_human": about["pbx"]["not_human"]}
+    for pbx, outcome in ((speaker, "abandoned"), ({**speaker, "not_human": []}, "answered")):
+        rows = Replay(path, a_config(pbx=[pbx], number=about["numbers"]))
+        assert [row.outcome for row in rows] == [outcome]

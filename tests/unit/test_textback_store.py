@@ -18,6 +18,7 @@ from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from tests.fakes.store import NOW, at, call, fact, queued
+from textback.model import TextKind
 from textback.store.errors import (
     StoreError,
     StoreForeignError,
@@ -53,8 +54,8 @@ def test_the_known_schemas_are_the_migrations_there_are() -> None:
     assert script.get_current_head() == HEAD
 
 
-async def test_every_state_has_a_check_constraint(store: Store) -> None:
-    names = {"calls": 4, "verdicts": 1, "outbox": 1, "attempts": 1, "parts": 1, "receipts": 1}
+async def test_every_closed_list_has_a_check_constraint_and_no_growing_one(store: Store) -> None:
+    names = {"calls": 3, "verdicts": 0, "outbox": 1, "attempts": 1, "parts": 1, "receipts": 1}
 
     def checks(db: Connection) -> dict[str, int]:
         found = db.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
@@ -72,14 +73,17 @@ async def test_a_state_that_is_none_is_refused_by_the_database(tmp_path: Path) -
     raw.close()
 
 
-async def test_a_second_text_for_one_call_is_refused_by_the_database(store: Store) -> None:
+async def test_a_second_text_of_a_kind_for_one_call_is_refused_by_the_database(
+    store: Store,
+) -> None:
     (row,) = await queued(store)
 
-    def again(db: Connection) -> None:
-        values = dict(db.execute(select(outbox)).one()._mapping)
+    def again(db: Connection, kind: TextKind = TextKind.MISSED) -> None:
+        values = dict(db.execute(select(outbox)).first()._mapping) | {"kind": kind}
         values.pop("id")
         db.execute(insert(outbox), values)
 
+    await store._db.write(lambda db: again(db, TextKind.OFFER))
     with pytest.raises(StoreError) as caught:
         await store._db.write(again)
     assert isinstance(caught.value.__cause__, IntegrityError)

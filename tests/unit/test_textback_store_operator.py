@@ -199,7 +199,40 @@ async def test_counts_name_every_state(store: Store) -> None:
     counts = await store.counts()
     assert set(counts) == set(OutboxState)
     assert counts[OutboxState.QUEUED] == 2
-    assert await store.oldest_queued() == NOW
+    assert await store.oldest_queued(at(1)) == NOW
+
+
+async def test_a_text_that_is_to_wait_does_not_count_as_stuck_before_it_is_due(
+    store: Store,
+) -> None:
+    await queued(store, 1, due=at(3600), expires=at(4500))
+    assert await store.oldest_queued(at(3599)) is None
+    assert await store.oldest_queued(at(3700)) == at(3600)
+    # Tried and put off: it waits since its first try, whenever it is due again.
+    (row,) = (await store.turn((), claim(), at(3701))).claimed
+    later = Later(after=60, detail="queue full", status=0x14, name="ESME_RMSGQFUL")
+    back = finished(row, later, state=OutboxState.QUEUED, due=at(3800), at=at(3702))
+    await store.turn([back], None, at(3702))
+    assert await store.oldest_queued(at(3750)) == at(3701)
+
+
+async def test_what_the_breaker_holds_leaves_the_caps_to_everybody_else(store: Store) -> None:
+    for last in range(5):
+        await queued(store, 1, to=f"+1212555011{last}")
+    await queued(store, 20, to="+12125550119", hold="5 other callers of +121255501xx")
+    known = await store.history("+12125550118", NUMBER, at(1))
+    assert (known.last_minute, known.last_hour, known.last_day) == (5, 5, 5)
+    # The block itself stays closed.
+    assert known.adjacent == 6
+    elsewhere = await store.history("+16465550118", NUMBER, at(1))
+    assert (elsewhere.last_minute, elsewhere.adjacent, elsewhere.same_prefix) == (5, 0, 0)
+
+
+async def test_a_text_written_before_the_clock_was_set_back_shows_in_the_future(
+    store: Store,
+) -> None:
+    await queued(store, 1)
+    assert await store.oldest_queued(at(-3600)) == NOW
 
 
 # --- the story --------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from rich.console import Console
 
-from textback import why
+from textback import why, why_json
 from textback.model import (
     CallKey,
     CallStory,
@@ -20,7 +20,9 @@ from textback.model import (
     OutboxRow,
     OutboxState,
     Outcome,
+    Source,
     StoryEvent,
+    TextKind,
     TextStory,
 )
 
@@ -144,12 +146,13 @@ def test_the_end_of_the_call_is_the_last_that_is_told_of_it() -> None:
 def test_a_caller_without_a_name_is_shown_without_one() -> None:
     nameless = dataclasses.replace(STORY, caller_name="<unknown>")
     assert "unknown" not in shown(nameless)
-    assert why.as_dict(nameless)["caller_name"] == ""
+    assert why_json.as_dict(nameless)["caller_name"] == ""
 
 
 def test_a_text_without_a_call_is_told_with_its_own_clock() -> None:
     alone = TextStory(
-        outbox=dataclasses.replace(ROW, call_id=None, created=START), events=STORY.events
+        outbox=dataclasses.replace(ROW, call_id=None, created=START, kind=TextKind.TEST),
+        events=STORY.events,
     )
     out = io.StringIO()
     console = Console(file=out, width=140, color_system=None, highlight=False)
@@ -157,7 +160,7 @@ def test_a_text_without_a_call_is_told_with_its_own_clock() -> None:
     assert "No call: written by hand (send-test)  Mon 23 Nov 2026 12:00:00 EST" in out.getvalue()
     assert "Text 7 to +12125550123" in out.getvalue()
     assert "+15.300 s" in out.getvalue()
-    masked = json.dumps(why.text_as_dict(alone, mask=True))
+    masked = json.dumps(why_json.text_as_dict(alone, mask=True))
     assert "5550123" not in masked
     assert json.loads(masked)["call"] is None
 
@@ -177,7 +180,7 @@ def test_a_call_that_lives_has_no_verdict_yet() -> None:
 def test_no_number_is_left_when_asked_to_mask() -> None:
     for story in (STORY, SKIPPED):
         assert "5550123" not in shown(story, mask=True)
-        assert "5550123" not in json.dumps(why.as_dict(story, mask=True))
+        assert "5550123" not in json.dumps(why_json.as_dict(story, mask=True))
     assert CALLER in shown(STORY)
 
 
@@ -196,7 +199,7 @@ def test_a_hostile_name_is_neither_markup_nor_a_line_nor_an_order_to_the_termina
 
 @pytest.mark.parametrize("story", [STORY, SKIPPED])
 def test_the_json_holds_the_whole_story(story: CallStory) -> None:
-    told = json.loads(json.dumps(why.as_dict(story)))
+    told = json.loads(json.dumps(why_json.as_dict(story)))
     assert told["call"] == "pbx:1700000000.12"
     assert told["reason"] == story.reason
     assert [g["name"] for g in told["gates"]] == ["watched", "cooldown"]
@@ -211,3 +214,68 @@ def test_every_outcome_and_every_state_can_be_shown() -> None:
     for state in OutboxState:
         row = dataclasses.replace(ROW, state=state, reason="because")
         assert f"{state.value} (because)" in shown(dataclasses.replace(STORY, outbox=row))
+
+
+# --- what was said, late, delayed, held -------------------------------------------------------
+
+
+def test_a_text_that_waits_says_until_when() -> None:
+    row = dataclasses.replace(ROW, state=OutboxState.QUEUED, due=after(3600), attempts=0)
+    whole = shown(dataclasses.replace(STORY, outbox=row))
+    assert "queued, not before Mon 23 Nov 2026 13:00:00 EST" in whole
+    gone = dataclasses.replace(row, state=OutboxState.DELIVERED)
+    assert "not before" not in shown(dataclasses.replace(STORY, outbox=gone))
+
+
+def test_both_texts_of_a_call_are_shown_and_told() -> None:
+    offered = dataclasses.replace(ROW, id=8, kind=TextKind.OFFER, text="Our hours: 8 to 5")
+    story = dataclasses.replace(STORY, texts=(ROW, offered))
+    whole = shown(story)
+    assert "Text 7 to" in whole
+    assert "Offered text 8 to" in whole
+    assert "Our hours" in whole
+    told = why_json.as_dict(story)
+    assert [(t["id"], t["kind"]) for t in told["texts"]] == [(7, "missed"), (8, "offer")]
+    assert told["text"]["id"] == 7
+
+
+def test_an_offer_of_a_call_nobody_saw_says_where_it_came_from() -> None:
+    row = dataclasses.replace(ROW, call_id=None, kind=TextKind.OFFER)
+    out = io.StringIO()
+    Console(file=out, width=140, color_system=None).print(
+        why.render_text(TextStory(outbox=row, events=()))
+    )
+    assert "No call: the caller asked for it by a key" in out.getvalue()
+
+
+@pytest.mark.parametrize("source", [Source.CEL, Source.CDR])
+def test_a_call_learnt_late_says_from_where(source: Source) -> None:
+    story = dataclasses.replace(STORY, source=source, late=True)
+    assert f"told late by {source.value.upper()}" in shown(story)
+    told = why_json.as_dict(story)
+    assert (told["source"], told["late"]) == (source.value, True)
+    assert "told late" not in shown(STORY)
+
+
+def test_what_the_dialplan_said_stands_in_the_headline() -> None:
+    story = dataclasses.replace(
+        STORY, handled="TEXTBACK=no", message="closed", verstat="TN-Validation-Passed"
+    )
+    wanted = (
+        "the dialplan said: no text is wanted (TEXTBACK=no), message closed, "
+        "verstat TN-Validation-Passed"
+    )
+    assert wanted in shown(story)
+    assert why_json.as_dict(story)["dialplan"] == {
+        "handled": "TEXTBACK=no",
+        "told_missed": "",
+        "message": "closed",
+        "verstat": "TN-Validation-Passed",
+    }
+    assert "the dialplan" not in shown(STORY)
+
+
+def test_a_hostile_verstat_is_no_line_and_no_order_to_the_terminal() -> None:
+    whole = shown(dataclasses.replace(STORY, verstat="\x1b[2J\nVerdict: text this caller"))
+    assert "\x1b" not in whole
+    assert sum(line.startswith("Verdict:") for line in whole.splitlines()) == 1

@@ -12,6 +12,7 @@ from textback.model import (
     Call,
     CallKey,
     Direction,
+    Gate,
     Moment,
     Outcome,
     Phase,
@@ -61,6 +62,12 @@ def verdict(
     now: datetime = NOW,
 ) -> Verdict | None:
     return decide(call, history, rules or config(), now)
+
+
+def gate(made: Verdict | None, name: str) -> Gate:
+    """The answer of one gate; the verdict must have asked it."""
+    assert made is not None
+    return next(g for g in made.gates if g.name == name)
 
 
 def reason(made: Verdict | None) -> Reason | None:

@@ -1,125 +1,129 @@
-"""Verbs about calls: what was seen, known of the caller and decided, in one transaction."""
+"""Writing calls, verdicts and their texts, and cancelling texts that are not needed any more."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
-    and_,
+    Update,
     bindparam,
-    func,
+    case,
     insert,
     or_,
     select,
     update,
 )
-from sqlalchemy.sql.selectable import ScalarSelect
 
-from textback.decide import History
-from textback.model import CallKey, OutboxRow, OutboxState, Phase, Send, Verdict
+from textback.model import (
+    Call,
+    CallKey,
+    OutboxRow,
+    OutboxState,
+    Phase,
+    Send,
+    Source,
+    TextKind,
+    Verdict,
+)
 from textback.store.rows import CallFact, Judged, gates_to_json, to_outbox_row
-from textback.store.sql import insert_for, per_dialect
-from textback.store.tables import calls, opt_outs, outbox, verdicts
+from textback.store.sql import insert_for
+from textback.store.tables import calls, operator_log, outbox, verdicts
 from textback.store.transitions import sources
 
-#: Caps are counted up to here; a higher cap than this is no cap, and no decision counts a million.
-COUNT_LIMIT = 20_000
+#: Whose name stands in the log where no operator held a text, but a rule.
+BY_RULE = "textback"
+#: Why a text to a missed caller was cancelled.
+ANSWERED = "the call was answered"
+ANSWERED_LATER = "the caller was answered in a later call"
+CALLED_BACK = "the business called back"
+HANDLED = "the dialplan said that it is handled"
 
-#: What the caps count over.
-_SPANS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
-
-#: States of texts that never reached the handset, unless `maybe_sent` says a try may have.
-_NEVER_SENT = (
-    OutboxState.CANCELLED,
-    OutboxState.DROPPED,
-    OutboxState.EXPIRED,
-    OutboxState.REFUSED,
-)
+#: What a later fact that does not know it leaves as it is: the link may have been down, and the
+#: call found again, since the dialplan spoke. Of the two words in the first line the last counts,
+#: and it takes the other back.
+_VERDICT_WORDS = ("handled", "told_missed")
+_KEPT = (*_VERDICT_WORDS, "message", "verstat", "called_back")
 
 
-@per_dialect
-def _upsert(dialect: str) -> Any:
+@cache
+def _upsert(dialect: str, source: Source) -> Any:
     statement = insert_for(dialect, calls)
     new = statement.excluded
     keys = {"id", "pbx", "boot", "uniqueid"}
+    changes = {c.name: new[c.name] for c in calls.c if c.name not in keys}
+    changes |= {n: case((new[n] != "", new[n]), else_=calls.c[n]) for n in _KEPT}
+    if source is Source.AGI:
+        # A hook knows less of the call than the link does: it never overwrites what that has told.
+        poor = calls.c.source == Source.AGI
+        others = [name for name in changes if name not in _KEPT]
+        changes |= {n: case((poor, new[n]), else_=calls.c[n]) for n in others}
+    spoke = or_(*(new[n] != "" for n in _VERDICT_WORDS))
+    changes |= {n: case((spoke, new[n]), else_=calls.c[n]) for n in _VERDICT_WORDS}
     return statement.on_conflict_do_update(
         index_elements=["pbx", "boot", "uniqueid"],
-        set_={c.name: new[c.name] for c in calls.c if c.name not in keys},
+        set_=changes,
         # A call that has ended is history: a late or repeated fact does not bring it back.
         where=calls.c.ended_at.is_(None),
-    ).returning(calls.c.id)
+    ).returning(calls.c.id, *(calls.c[name] for name in _KEPT))
 
 
-_BY_KEY = select(calls.c.id).where(
+_BY_KEY = select(calls.c.id, *(calls.c[name] for name in _KEPT)).where(
     calls.c.pbx == bindparam("pbx"),
     calls.c.boot == bindparam("boot"),
     calls.c.uniqueid == bindparam("uniqueid"),
 )
+#: The start of Asterisk was not known when the call was first told of (AGI, a link just made).
+_ADOPT = (
+    update(calls)
+    .where(
+        calls.c.uniqueid == bindparam("same"),
+        calls.c.pbx == bindparam("at_pbx"),
+        calls.c.boot == "",
+        calls.c.ended_at.is_(None),
+    )
+    .values(boot=bindparam("begun"))
+)
 _DECIDED = select(verdicts.c.call_id).where(verdicts.c.call_id == bindparam("call_id"))
 _NEW_TEXT = insert(outbox).returning(*outbox.c)
 
-#: A cancelled or expired text did not cost the caller anything, so it does not count against the
-#: next one; one that may have arrived does, whatever the operator did to it afterwards.
-_COUNTS: ColumnElement[bool] = and_(
-    outbox.c.call_id.is_not(None),
-    or_(outbox.c.state.not_in(_NEVER_SENT), outbox.c.maybe_sent),
-    or_(outbox.c.state != OutboxState.SHADOW, bindparam("shadow")),
-)
-
-
-def _count_since(name: str) -> ScalarSelect[int]:
-    some = (
-        select(outbox.c.id)
-        .where(
-            outbox.c.created_at > bindparam(name),
-            # The clock may have been set back: from the future no more than the same span counts,
-            # or a clock that was once years ahead would fill the caps for years.
-            outbox.c.created_at < bindparam(f"{name}_ahead"),
-            _COUNTS,
-        )
-        .limit(COUNT_LIMIT)
-        .subquery()
-    )
-    return select(func.count()).select_from(some).scalar_subquery()
-
-
-_HISTORY = select(
-    select(func.max(outbox.c.created_at))
-    .where(
-        outbox.c.recipient == bindparam("caller"), outbox.c.number == bindparam("number"), _COUNTS
-    )
-    .scalar_subquery()
-    .label("last_text"),
-    _count_since("minute").label("minute"),
-    _count_since("hour").label("hour"),
-    _count_since("day").label("day"),
-    select(opt_outs.c.word)
-    .where(opt_outs.c.number == bindparam("caller"), opt_outs.c.lifted_at.is_(None))
-    .scalar_subquery()
-    .label("word"),
-    select(opt_outs.c.at)
-    .where(opt_outs.c.number == bindparam("caller"), opt_outs.c.lifted_at.is_(None))
-    .scalar_subquery()
-    .label("opted_out_at"),
-)
-
-_CANCELLABLE = sources(OutboxState.CANCELLED)
 _CANCEL = (
     update(outbox)
-    .where(outbox.c.state.in_(_CANCELLABLE))
+    .where(outbox.c.state.in_(sources(OutboxState.CANCELLED)))
     .values(state=OutboxState.CANCELLED, reason=bindparam("why"), changed_at=bindparam("at"))
     .returning(outbox.c.id)
 )
-_CANCEL_CALL = _CANCEL.where(outbox.c.call_id == bindparam("call"))
+# Whom a person has spoken to needs no "sorry we missed you"; what was asked for is sent all the
+# same. Only an opt-out ends every kind.
+_MISSED = outbox.c.kind == TextKind.MISSED
+_CANCEL_CALL = _CANCEL.where(outbox.c.call_id == bindparam("call"), _MISSED)
+_CANCEL_CALLER = _CANCEL.where(outbox.c.recipient == bindparam("handset"), _MISSED)
 _CANCEL_HANDSET = _CANCEL.where(outbox.c.recipient == bindparam("handset"))
 
 
-def _values(fact: CallFact) -> dict[str, Any]:
+def _before(answer: Update) -> Update:
+    """Only texts of calls that began before `until`."""
+    earlier = select(calls.c.id).where(
+        calls.c.id == outbox.c.call_id, calls.c.started_at <= bindparam("until")
+    )
+    return answer.where(earlier.exists())
+
+
+_CANCEL_EARLIER = _before(_CANCEL_CALLER)
+
+
+class Seen(NamedTuple):
+    """A call as it is in the store now, with all that was known of it before."""
+
+    call_id: int
+    call: Call
+
+
+def values(fact: CallFact) -> dict[str, Any]:
+    """The columns of the call this fact tells of."""
     call = fact.call
     return {
         "pbx": call.key.pbx,
@@ -150,16 +154,35 @@ def _values(fact: CallFact) -> dict[str, Any]:
         "tainted": call.tainted,
         "late": call.late,
         "trail": [[round(after, 3), what] for after, what in call.trail],
+        "source": call.source,
+        "handled": call.handled,
+        "told_missed": call.told_missed,
+        "message": call.message,
+        "verstat": call.verstat,
+        "called_back": fact.called_back,
     }
 
 
-def upsert(db: Connection, fact: CallFact) -> int:
-    """The call as this fact tells it; returns its row."""
-    values = _values(fact)
-    found = db.execute(_upsert(db), values).scalar_one_or_none()
-    if found is None:
-        found = db.execute(_BY_KEY, values).scalar_one()
-    return int(found)
+def upsert(db: Connection, fact: CallFact) -> Seen:
+    """The call as this fact tells it, and as the dialplan told it before."""
+    key, new = fact.call.key, values(fact)
+    if key.boot:
+        db.execute(_ADOPT, {"same": key.uniqueid, "at_pbx": key.pbx, "begun": key.boot})
+    row = (
+        db.execute(_upsert(db.dialect.name, fact.call.source), new).one_or_none()
+        or db.execute(_BY_KEY, new).one()
+    )
+    call = fact.call
+    said = (row.handled, row.told_missed, row.message, row.verstat)
+    if said != (call.handled, call.told_missed, call.message, call.verstat):
+        call = replace(
+            call,
+            handled=row.handled,
+            told_missed=row.told_missed,
+            message=row.message,
+            verstat=row.verstat,
+        )
+    return Seen(int(row.id), call)
 
 
 def by_key(db: Connection, key: CallKey) -> int | None:
@@ -167,79 +190,79 @@ def by_key(db: Connection, key: CallKey) -> int | None:
     return db.execute(_BY_KEY, where).scalar_one_or_none()
 
 
-def history(
-    db: Connection, caller: str, number: str, now: datetime, *, shadow: bool = False
-) -> History:
-    """What the store knows that bears on a text to `caller` from `number`."""
-    row = db.execute(
-        _HISTORY,
-        {
-            "caller": caller,
-            "number": number,
-            **{name: now - span for name, span in _SPANS.items()},
-            **{f"{name}_ahead": now + span for name, span in _SPANS.items()},
-            "shadow": shadow,
-        },
-    ).one()
-    return History(
-        last_text=row.last_text,
-        last_minute=row.minute,
-        last_hour=row.hour,
-        last_day=row.day,
-        opted_out=f"{row.word}, {row.opted_out_at:%Y-%m-%d %H:%M} UTC" if row.opted_out_at else "",
-    )
-
-
-def judge(db: Connection, fact: CallFact, now: datetime) -> Judged:
-    """Record one fact and, when nothing was decided yet, ask `fact.decide`.
-
-    The call, its verdict and its text are written in the caller's transaction, and the history is
-    read in it: two calls of one caller cannot both find that no text was sent yet.
-    """
-    call_id = upsert(db, fact)
-    if fact.call.phase is Phase.ANSWERED:
-        return Judged(call_id=call_id, cancelled=_answered(db, fact, call_id, now))
-    cancelled: tuple[int, ...] = ()
-    if fact.called_back:
-        cancelled = cancel_handset(db, fact.called_back, "the business called back", now)
-    if fact.decide is None or db.execute(_DECIDED, {"call_id": call_id}).first() is not None:
-        return Judged(call_id=call_id, cancelled=cancelled)
-    known = history(db, fact.caller, fact.number, now, shadow=fact.shadow)
-    verdict = fact.decide(known)
-    if verdict is None:
-        return Judged(call_id=call_id, cancelled=cancelled)
-    judged = write_verdict(db, call_id, fact, verdict, now, due=now)
-    return replace(judged, cancelled=cancelled)
+def decided(db: Connection, call_id: int) -> bool:
+    return db.execute(_DECIDED, {"call_id": call_id}).first() is not None
 
 
 def write_verdict(
-    db: Connection, call_id: int, fact: CallFact, verdict: Verdict, now: datetime, *, due: datetime
+    db: Connection,
+    call_id: int,
+    fact: CallFact,
+    verdict: Verdict,
+    now: datetime,
+    *,
+    due: datetime | None = None,
 ) -> Judged:
     """The verdict and, for a Send, its text. The call must not have a verdict yet."""
     db.execute(
-        insert(verdicts),
-        {
-            "call_id": call_id,
-            "send": isinstance(verdict, Send),
-            "reason": verdict.reason.value,
-            "phase": fact.call.phase,
-            "decided_at": now,
-            "gates": gates_to_json(verdict.gates),
-        },
+        insert(verdicts), {"call_id": call_id, **verdict_values(fact.call.phase, verdict, now)}
     )
+    return with_text(db, call_id, fact.number, verdict, now, due=due)
+
+
+def verdict_values(phase: Phase, verdict: Verdict, now: datetime) -> dict[str, Any]:
+    return {
+        "send": isinstance(verdict, Send),
+        "reason": verdict.reason.value,
+        "phase": phase,
+        "decided_at": now,
+        "gates": gates_to_json(verdict.gates),
+    }
+
+
+def with_text(
+    db: Connection,
+    call_id: int | None,
+    number: str,
+    verdict: Verdict,
+    now: datetime,
+    *,
+    due: datetime | None = None,
+) -> Judged:
+    """Writes the text of a Send; its verdict is on record already."""
     if not isinstance(verdict, Send):
-        return Judged(call_id=call_id, verdict=verdict)
-    row = db.execute(_NEW_TEXT, new_text(call_id, verdict, fact.number, now, due)).one()
-    return Judged(call_id=call_id, verdict=verdict, row=to_outbox_row(row))
+        return Judged(call_id=call_id or 0, verdict=verdict)
+    new = new_text(call_id, verdict, number, now, due)
+    row = db.execute(_NEW_TEXT, new).one()
+    if row.state is OutboxState.HELD:
+        _note(db, row.id, "hold", row.reason, now)
+    if row.due_at > now:
+        until = f"not before {row.due_at:%Y-%m-%d %H:%M:%S} UTC"
+        _note(db, row.id, "delay", until, now)
+    return Judged(call_id=call_id or 0, verdict=verdict, row=to_outbox_row(row))
+
+
+def _note(db: Connection, row_id: int, verb: str, detail: str, now: datetime) -> None:
+    """What a text began as, since its state and its due time move on."""
+    said = {"at": now, "by": BY_RULE, "verb": verb, "row_id": row_id, "detail": detail}
+    db.execute(insert(operator_log), said)
 
 
 def new_text(
-    call_id: int | None, send: Send, number: str, now: datetime, due: datetime
+    call_id: int | None, send: Send, number: str, now: datetime, due: datetime | None = None
 ) -> dict[str, Any]:
-    """The columns of a text that is not sent yet."""
+    """The columns of a text that is not sent yet; `due` overrules the Send's own."""
+    state, reason = OutboxState.QUEUED, ""
+    if send.hold:
+        state, reason = OutboxState.HELD, send.hold
+    if send.shadow:
+        # It would not have gone out either way; which way is worth knowing.
+        state = OutboxState.SHADOW
+        reason = "shadow mode" + (f"; would be held: {send.hold}" if send.hold else "")
     return {
         "call_id": call_id,
-        "state": OutboxState.SHADOW if send.shadow else OutboxState.QUEUED,
+        "kind": send.kind,
+        "state": state,
         "recipient": send.to,
         "sender": send.sender,
         "number": number,
@@ -250,47 +273,47 @@ def new_text(
         "segments": 0,
         "maybe_sent": False,
         "created_at": now,
-        "due_at": due,
+        "due_at": max(now, due or send.due or now),
         "expires_at": send.expires,
         "claimed_at": None,
         "changed_at": now,
-        "reason": "shadow mode" if send.shadow else "",
+        "reason": reason,
     }
-
-
-def _answered(db: Connection, fact: CallFact, call_id: int, now: datetime) -> tuple[int, ...]:
-    """A person talks to the caller: what waits for this call or this caller is not needed."""
-    gone = cancel_call(db, call_id, "the call was answered", now)
-    if fact.caller:
-        gone += cancel_handset(db, fact.caller, "the caller was answered in a later call", now)
-    return gone
-
-
-def cancel_call(db: Connection, call_id: int, reason: str, now: datetime) -> tuple[int, ...]:
-    values = {"call": call_id, "why": reason, "at": now}
-    return tuple(db.execute(_CANCEL_CALL, values).scalars())
-
-
-def cancel_handset(db: Connection, number: str, reason: str, now: datetime) -> tuple[int, ...]:
-    """Every text to this handset that no byte was sent of."""
-    values = {"handset": number, "why": reason, "at": now}
-    return tuple(db.execute(_CANCEL_HANDSET, values).scalars())
-
-
-def judge_all(db: Connection, facts: Sequence[CallFact], now: datetime) -> list[Judged]:
-    """Several facts in one transaction, in their order."""
-    return [judge(db, fact, now) for fact in facts]
 
 
 def record_verdict(
     db: Connection, fact: CallFact, verdict: Verdict, due: datetime
 ) -> OutboxRow | None:
     """A verdict made elsewhere. None: the call has one already, or there is no text."""
-    call_id = upsert(db, fact)
-    if db.execute(_DECIDED, {"call_id": call_id}).first() is not None:
+    call_id = upsert(db, fact).call_id
+    if decided(db, call_id):
         return None
-    now = fact.call.at.utc
-    return write_verdict(db, call_id, fact, verdict, now, due=due).row
+    return write_verdict(db, call_id, fact, verdict, fact.call.at.utc, due=due).row
+
+
+# --- cancelling -------------------------------------------------------------------------------
+
+
+def cancel_call(db: Connection, call_id: int, reason: str, now: datetime) -> tuple[int, ...]:
+    """The text to the missed caller of this call, if no byte of it was sent."""
+    changes = {"call": call_id, "why": reason, "at": now}
+    return tuple(db.execute(_CANCEL_CALL, changes).scalars())
+
+
+def cancel_caller(
+    db: Connection, number: str, reason: str, now: datetime, *, until: datetime | None = None
+) -> tuple[int, ...]:
+    """Texts to this missed caller; with `until` only those of calls that began before."""
+    changes = {"handset": number, "why": reason, "at": now}
+    if until is None:
+        return tuple(db.execute(_CANCEL_CALLER, changes).scalars())
+    return tuple(db.execute(_CANCEL_EARLIER, changes | {"until": until}).scalars())
+
+
+def cancel_handset(db: Connection, number: str, reason: str, now: datetime) -> tuple[int, ...]:
+    """Every text to this handset that no byte was sent of, of whatever kind."""
+    changes = {"handset": number, "why": reason, "at": now}
+    return tuple(db.execute(_CANCEL_HANDSET, changes).scalars())
 
 
 def cancel_key(db: Connection, key: CallKey, reason: str, now: datetime) -> tuple[int, ...]:

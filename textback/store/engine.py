@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -126,6 +128,8 @@ class Runner(Protocol):
 
     async def run(self, work: Callable[[Connection], T]) -> T: ...
 
+    async def restructure(self, work: Callable[[Connection], T]) -> T: ...
+
     async def close(self) -> None: ...
 
 
@@ -145,6 +149,9 @@ class AsyncRunner:
     async def run(self, work: Callable[[Connection], T]) -> T:
         async with self.engine.begin() as connection:
             return await connection.run_sync(work)
+
+    async def restructure(self, work: Callable[[Connection], T]) -> T:
+        return await self.run(work)
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -167,10 +174,43 @@ class ThreadRunner:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.thread, self._transaction, work)
 
+    def _restructuring(self, work: Callable[[Connection], T]) -> T:
+        with self.engine.connect() as connection:
+            # SQLite takes this outside of transactions only, and knows no other way to exchange a
+            # table that others refer to: with foreign keys on, DROP TABLE deletes their rows.
+            raw = connection.connection.driver_connection
+            assert raw is not None
+            raw.execute("PRAGMA foreign_keys = OFF")
+            try:
+                with connection.begin():
+                    before = _dangling(connection)
+                    done = work(connection)
+                    # What somebody else's tool has left dangling is not made worse by us.
+                    broken = _dangling(connection) - before
+                    if broken:
+                        child, parent = next(iter(broken))
+                        raise StoreError(
+                            f"{broken.total()} rows of {child} would refer to rows of {parent} "
+                            "that are not there; nothing was changed"
+                        )
+                    return done
+            finally:
+                raw.execute("PRAGMA foreign_keys = ON")
+
+    async def restructure(self, work: Callable[[Connection], T]) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.thread, self._restructuring, work)
+
     async def close(self) -> None:
         # The connection belongs to its thread, so it is closed there.
         await asyncio.get_running_loop().run_in_executor(self.thread, self.engine.dispose)
         self.thread.shutdown()
+
+
+def _dangling(connection: Connection) -> Counter[tuple[str, str]]:
+    """How many rows of which table refer to rows of which other that are not there."""
+    found = connection.exec_driver_sql("PRAGMA foreign_key_check")
+    return Counter((child, parent) for child, _, parent, _ in found)
 
 
 class Database:
@@ -200,17 +240,24 @@ class Database:
         StoreUnavailableError or StoreError, and then nothing was changed. A caller that is
         cancelled does not stop a transaction half-way: it ends on its own, one way or the other.
         """
+        return await self._durably(partial(self.writer.run, work))
+
+    async def restructure(self, work: Callable[[Connection], T]) -> T:
+        """As `write`, for work that exchanges tables: foreign keys are checked at its end only."""
+        return await self._durably(partial(self.writer.restructure, work))
+
+    async def _durably(self, run: Callable[[], Awaitable[T]]) -> T:
         self._require_open()
-        task = asyncio.create_task(self._write(work), name="store write")
+        task = asyncio.create_task(self._write(run), name="store write")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
 
-    async def _write(self, work: Callable[[Connection], T]) -> T:
+    async def _write(self, run: Callable[[], Awaitable[T]]) -> T:
         async with self._lock:
             try:
                 with translated(self.name):
-                    done = await self.writer.run(work)
+                    done = await run()
             except StoreUnavailableError as error:
                 self.trouble = str(error)
                 raise

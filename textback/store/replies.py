@@ -83,6 +83,11 @@ def _values(word: Word) -> dict[str, Any]:
     }
 
 
+def has_opted_out(db: Connection, number: str) -> bool:
+    query = select(opt_outs.c.id).where(opt_outs.c.number == number, opt_outs.c.lifted_at.is_(None))
+    return db.execute(query).first() is not None
+
+
 def opt_out(db: Connection, number: str, word: str, at: datetime) -> tuple[int, ...]:
     """From now on this handset gets no text; returns the texts that were cancelled."""
     db.execute(

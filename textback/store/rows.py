@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, select
 
@@ -15,6 +15,7 @@ from textback.model import (
     Gate,
     OutboxRow,
     OutboxState,
+    Outcome,
     Receipt,
     Submission,
     Verdict,
@@ -39,8 +40,9 @@ class CallFact:
     caller: str = ""  #: E.164, "" where it could not be read
     number: str = ""  #: the [[number]] it belongs to, "" for none
     label: str = ""  #: that number's label
-    #: Asked inside the transaction when nothing was decided yet. None: nothing to decide here.
-    decide: Callable[[History], Verdict | None] | None = None
+    #: Asked inside the transaction when nothing was decided yet, with the call and what the store
+    #: knew of it besides (the dialplan's words). None: nothing to decide here.
+    decide: Callable[[Call, History], Verdict | None] | None = None
     shadow: bool = False  #: shadow texts count as texts in the history
     called_back: str = ""  #: E.164 of whom the business reached with this call
 
@@ -54,6 +56,40 @@ class Judged:
     verdict: Verdict | None = None
     row: OutboxRow | None = None  #: the text it wrote
     cancelled: tuple[int, ...] = ()  #: texts not needed any more
+    known: bool = False  #: learnt late, and it told nothing new
+
+
+class KnownCall(NamedTuple):
+    """What catch-up asks of a call the store has."""
+
+    boot: str
+    outcome: Outcome  #: provisional while `ended` is None
+    ended: datetime | None  #: None: no end was seen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """What became of an offer: a text the caller asked for by pressing a key."""
+
+    call_id: int | None  #: None: the call is not known yet
+    verdict: Verdict | None = None  #: None for a repeat
+    row: OutboxRow | None = None  #: the text; of a repeat the one there is
+    repeat: bool = False  #: this call has had this offer's text already: nothing was changed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerCard:
+    """What the dialplan may show of a caller, or sort a queue by."""
+
+    last_missed: datetime | None  #: start of the last call nobody answered
+    number: str  #: the number that call was for: the did of its [[number]], else as dialled
+    name: str  #: as the network gave it, cleaned for a display; "" for none
+    misses: int  #: missed calls since the last answered one either way, at most 7 days old
+
+    @property
+    def open_case(self) -> bool:
+        """The caller was missed, and nobody has spoken to him since."""
+        return self.misses > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,11 +159,14 @@ class RowFilter:
     ids: frozenset[int] = frozenset()
     states: frozenset[OutboxState] = frozenset()
     to: str = ""  #: E.164
+    prefix: str = ""  #: with which `to` begins: "+1646555"
     route: str = ""
     older_than: datetime | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.ids or self.states or self.to or self.route or self.older_than)
+        return bool(
+            self.ids or self.states or self.to or self.prefix or self.route or self.older_than
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +214,7 @@ def to_outbox_row(row: Row[Any], done: frozenset[int] = frozenset()) -> OutboxRo
         claimed=row.claimed_at,
         reason=row.reason,
         parts_done=done,
+        kind=row.kind,
     )
 
 

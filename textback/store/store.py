@@ -1,6 +1,6 @@
 """The store: every verb of the product on its one database, each a transaction of its own.
 
-What a verb does stands in the module of its subject (`calls`, `outbox`, `receipts`, `replies`,
+What a verb does stands in the module of its subject (`judging`, `outbox`, `receipts`, `replies`,
 `verbs`, `story`), as a plain function of a connection; here it is given a transaction. All verbs
 raise StoreUnavailableError when the database cannot be used just now, and then changed nothing.
 Every `now` is an aware datetime.
@@ -9,7 +9,7 @@ Every `now` is an aware datetime.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
@@ -26,14 +26,17 @@ from textback.model import (
     Receipt,
     Reply,
     Send,
+    Source,
     Submission,
     TextStory,
     Verdict,
 )
-from textback.store import calls, outbox, receipts, replies, story, submissions, verbs
+from textback.store import calls, judging, outbox, receipts, replies, story, submissions, verbs
 from textback.store import migrate as migrations
+from textback.store.besides import Besides
 from textback.store.engine import Database, to_url
 from textback.store.errors import StoreError
+from textback.store.history import history
 from textback.store.replies import Kept, Word
 from textback.store.rows import (
     CallFact,
@@ -52,7 +55,7 @@ from textback.store.rows import (
 T = TypeVar("T")
 
 
-class Store:
+class Store(Besides):
     """Open with `Store.open`, close with `close`; belongs to the event loop it was opened on."""
 
     def __init__(self, database: Database, id_forms: IdForms) -> None:
@@ -100,15 +103,15 @@ class Store:
 
     async def record_calls(self, facts: Sequence[CallFact], now: datetime) -> list[Judged]:
         """Several facts, in their order, with verdicts and texts, in one transaction."""
-        return await self._db.write(lambda db: calls.judge_all(db, facts, now))
+        return await self._db.write(lambda db: judging.judge_all(db, facts, now))
 
     async def judge(self, fact: CallFact, now: datetime) -> Judged:
         """One fact: history, verdict and text in one transaction. A repeat is a no-op."""
-        return await self._db.write(lambda db: calls.judge(db, fact, now))
+        return await self._db.write(lambda db: judging.judge(db, fact, now))
 
     async def record_fact(self, call: Call) -> int:
         """The call as this fact tells it, nothing decided; returns its number."""
-        return await self._db.write(lambda db: calls.upsert(db, CallFact(call=call)))
+        return await self._db.write(lambda db: calls.upsert(db, CallFact(call=call)).call_id)
 
     async def record_verdict(
         self, call: Call, verdict: Verdict, *, due: datetime, number: str = "", caller: str = ""
@@ -121,7 +124,7 @@ class Store:
         self, caller: str, number: str, now: datetime, *, shadow: bool = False
     ) -> History:
         """What is known of `caller` (E.164) and of texts sent for `number`."""
-        return await self._db.read(lambda db: calls.history(db, caller, number, now, shadow=shadow))
+        return await self._db.read(lambda db: history(db, caller, number, now, shadow=shadow))
 
     async def cancel_for_call(self, key: CallKey, reason: str, now: datetime) -> bool:
         """Cancels the call's text if no byte of it was sent. False: there was none."""
@@ -248,9 +251,13 @@ class Store:
         """Texts by state, every state named."""
         return await self._db.read(verbs.counts)
 
-    async def oldest_queued(self) -> datetime | None:
-        """When the oldest text that still waits was written."""
-        return await self._db.read(verbs.oldest_queued)
+    async def oldest_queued(self, now: datetime | None = None) -> datetime | None:
+        """Since when the text waits that ought to have left first; None: none waits that is due.
+
+        A moment in the future: it was written before the clock was set back.
+        """
+        at = now or datetime.now(UTC)
+        return await self._db.read(lambda db: verbs.oldest_queued(db, at))
 
     async def story(self, call_id: int) -> CallStory:
         """Raises NoSuchRowError."""
@@ -274,8 +281,10 @@ class Store:
         limit: int = 50,
         living: bool = False,
         inbound_only: bool = False,
+        late: bool = False,
+        sources: Sequence[Source] = (),
     ) -> list[CallStory]:
-        """The newest calls."""
+        """The newest calls; `late`: those learnt after the fact; `sources`: learnt from there."""
         return await self._db.read(
             lambda db: story.calls_list(
                 db,
@@ -284,6 +293,8 @@ class Store:
                 limit=limit,
                 living=living,
                 inbound_only=inbound_only,
+                late=late,
+                sources=sources,
             )
         )
 
@@ -297,4 +308,4 @@ async def _migrate(database: Database) -> None:
     # Looking costs no write: the command line may open a store on a full disk.
     if await database.read(migrations.is_current):
         return
-    await database.write(migrations.upgrade)
+    await database.restructure(migrations.upgrade)

@@ -11,18 +11,22 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 from textback.model import (
     CallKey,
     CallStory,
-    OutboxRow,
+    HintKind,
     OutboxState,
     Phase,
+    Source,
     StoryEvent,
+    TextKind,
     TextStory,
 )
+from textback.store.calls import BY_RULE
 from textback.store.errors import NoSuchRowError
-from textback.store.rows import done_parts, gates_from_json, to_outbox_row
+from textback.store.rows import done_parts, gates_from_json, outbox_rows, to_outbox_row
 from textback.store.tables import (
     AttemptResult,
     attempts,
     calls,
+    hints,
     operator_log,
     outbox,
     parts,
@@ -45,8 +49,23 @@ _RESULT_WORDS = {
 _VERDICT_AT = {
     Phase.RING_TIMEOUT: "while the phone rang",
     Phase.VOICEMAIL: "when the caller reached voicemail",
+    Phase.HINTED: "when the dialplan spoke",
     Phase.ENDED: "when the call ended",
 }
+_HINT_WORDS = {
+    HintKind.MISSED: "says that the call is missed",
+    HintKind.HANDLED: "says that no text is wanted",
+    HintKind.MESSAGE: "chooses the message",
+    HintKind.OPTOUT: "says that the caller wants no texts",
+    HintKind.OPTIN: "says that the caller wants texts again",
+    HintKind.OFFER: "says that the caller asked for a text by a key",
+}
+_SOURCE_WORDS = {
+    Source.CEL: "told late by CEL",
+    Source.CDR: "told late by CDR",
+    Source.AGI: "told by the dialplan while the AMI link was down",
+}
+_KIND_WORDS = {TextKind.MISSED: "text", TextKind.OFFER: "offered text", TextKind.TEST: "text"}
 
 
 def story(db: Connection, call_id: int) -> CallStory:
@@ -55,11 +74,12 @@ def story(db: Connection, call_id: int) -> CallStory:
     if call is None:
         raise NoSuchRowError(f"no call {call_id}")
     verdict = db.execute(select(verdicts).where(verdicts.c.call_id == call_id)).one_or_none()
-    row = db.execute(select(outbox).where(outbox.c.call_id == call_id)).one_or_none()
-    events = [*_call_events(call), *_verdict_events(verdict)]
-    text: OutboxRow | None = None
-    if row is not None:
-        text = to_outbox_row(row, done_parts(db, [row.id]).get(row.id, frozenset()))
+    query = select(outbox).where(outbox.c.call_id == call_id).order_by(outbox.c.id)
+    rows = db.execute(query).all()
+    texts = outbox_rows(db, rows)
+    events = [*_call_events(call), *_hint_events(db, hints.c.call_id == call_id)]
+    events += _verdict_events(verdict)
+    for row in rows:
         events += _text_events(db, row)
     events.sort(key=lambda e: e.at)
     return CallStory(
@@ -81,8 +101,16 @@ def story(db: Connection, call_id: int) -> CallStory:
         reason=verdict.reason if verdict else "",
         gates=gates_from_json(verdict.gates) if verdict else (),
         decided=verdict.decided_at if verdict else None,
-        outbox=text,
+        outbox=next((t for t in texts if t.kind is TextKind.MISSED), texts[0] if texts else None),
         events=tuple(events),
+        texts=tuple(texts),
+        source=call.source,
+        late=call.late,
+        gap=call.gap,
+        handled=call.handled,
+        told_missed=call.told_missed,
+        message=call.message,
+        verstat=call.verstat,
     )
 
 
@@ -90,12 +118,25 @@ def _call_events(call: Row[Any]) -> Iterable[StoryEvent]:
     if call.ended_at is not None:
         note = "; part of it was not seen" if call.gap else ""
         note += f"; {call.tainted}" if call.tainted else ""
+        told = _SOURCE_WORDS.get(call.source, "told late" if call.late else "")
+        note += f"; {told}" if told else ""
         words = f"ended: {call.outcome.value}{note}"
         yield StoryEvent(at=call.ended_at, kind="call", text=words)
 
 
+def _hint_events(db: Connection, which: ColumnElement[bool]) -> Iterable[StoryEvent]:
+    for hint in db.execute(select(hints).where(which).order_by(hints.c.at, hints.c.id)):
+        message = f" ({hint.message})" if hint.message else ""
+        result = f": {hint.result}" if hint.result else ""
+        words = f"{hint.source} {_HINT_WORDS[hint.kind]}{message}{result}"
+        yield StoryEvent(at=hint.at, kind="dialplan", text=words)
+
+
 def _verdict_events(verdict: Row[Any] | None) -> Iterable[StoryEvent]:
     if verdict is not None:
+        for at, reason in verdict.before or ():
+            words = f"no text: {reason}; decided again when more was known of the call"
+            yield StoryEvent(at=datetime.fromisoformat(at), kind="verdict", text=words)
         words = "text this caller" if verdict.send else f"no text: {verdict.reason}"
         moment = _VERDICT_AT.get(verdict.phase, "")
         yield StoryEvent(at=verdict.decided_at, kind="verdict", text=f"{words} {moment}".rstrip())
@@ -103,20 +144,26 @@ def _verdict_events(verdict: Row[Any] | None) -> Iterable[StoryEvent]:
 
 def _text_events(db: Connection, row: Row[Any]) -> list[StoryEvent]:
     """The life of one text: written, tried, answered, received, replied to, handled."""
-    first = "decided, not sent" if row.state is OutboxState.SHADOW else "queued"
-    events = [StoryEvent(at=row.created_at, kind="outbox", text=f"text {row.id} {first}")]
-    events += _attempt_events(db, row.id)
-    events += _receipt_events(db, row.id)
-    events += _reply_events(db, row)
     query = select(operator_log).where(operator_log.c.row_id == row.id)
+    log = db.execute(query.order_by(operator_log.c.id)).all()
+    born = "decided, not sent" if row.state is OutboxState.SHADOW else "queued"
+    if row.state is not OutboxState.SHADOW and any(entry.by == BY_RULE for entry in log):
+        born = "written"  # and then held or delayed, as the log says
+    first = f"{_KIND_WORDS[row.kind]} {row.id} {born}"
+    events = [StoryEvent(at=row.created_at, kind="outbox", text=first)]
     events += [
         StoryEvent(
             at=entry.at,
-            kind="operator",
+            kind="operator" if entry.by != BY_RULE else "outbox",
             text=f"{entry.by}: {entry.verb}" + (f" ({entry.detail})" if entry.detail else ""),
         )
-        for entry in db.execute(query)
+        for entry in log
     ]
+    events += _attempt_events(db, row.id)
+    events += _receipt_events(db, row.id)
+    events += _reply_events(db, row)
+    if row.kind is TextKind.OFFER and row.call_id is None:
+        events += _hint_events(db, hints.c.row_id == row.id)
     quiet = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.SHADOW)
     if row.state not in quiet and row.changed_at > row.created_at:
         words = row.state.value + (f": {row.reason}" if row.reason else "")
@@ -209,7 +256,8 @@ def find(
 
 
 def find_texts(db: Connection, wanted: Sequence[str], *, limit: int = 20) -> list[TextStory]:
-    """Texts to a number that belong to no call (`send-test`), the newest first."""
+    """Texts to a number that belong to no call (`send-test`, an offer in a call that was not seen),
+    the newest first."""
     query = (
         select(outbox)
         .where(outbox.c.call_id.is_(None), outbox.c.recipient.in_([w for w in wanted if w]))
@@ -235,8 +283,11 @@ def calls_list(
     limit: int = 50,
     living: bool = False,
     inbound_only: bool = False,
+    late: bool = False,
+    sources: Sequence[Source] = (),
 ) -> list[CallStory]:
-    """The newest calls, living ones included; `living`: only those."""
+    """The newest calls, living ones included; `living`: only those; `late`: only those learnt
+    after the fact; `sources`: only those learnt from there."""
     query = select(calls.c.id)
     if since is not None:
         query = query.where(calls.c.started_at >= since)
@@ -246,5 +297,9 @@ def calls_list(
         query = query.where(calls.c.ended_at.is_(None))
     if inbound_only:
         query = query.where(calls.c.direction == "inbound")
+    if late:
+        query = query.where(calls.c.late)
+    if sources:
+        query = query.where(calls.c.source.in_(sources))
     query = query.order_by(calls.c.started_at.desc(), calls.c.id.desc()).limit(limit)
     return [story(db, call_id) for call_id in db.execute(query).scalars().all()]

@@ -1,13 +1,12 @@
 """The tables of the store, as SQLAlchemy Core sees them; the migrations build the same.
 
-States carry CHECK constraints made from the enums. `verdicts.reason` has none: the list of reasons
-grows with every release, and a CHECK would mean rewriting the biggest table each time.
+States, outcomes and directions carry CHECK constraints made from the enums. What grows with every
+release has none (`reason`, `phase`, `kind`, `source`): SQLite cannot alter a CHECK, and a rebuild
+of the biggest tables of a large store is longer than systemd waits for a start.
 """
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlalchemy import (
@@ -15,9 +14,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
-    Enum,
     Float,
     ForeignKey,
     Index,
@@ -25,16 +21,22 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Table,
-    Text,
-    TypeDecorator,
     UniqueConstraint,
     text,
 )
 
-from textback.model import Direction, OutboxState, Outcome, Phase, Presentation, ReceiptState
-
-#: NUL ends a string in PostgreSQL; a lone surrogate has no UTF-8.
-_UNSTORABLE = re.compile("[\\0\ud800-\udfff]")
+from textback.model import (
+    Direction,
+    HintKind,
+    OutboxState,
+    Outcome,
+    Phase,
+    Presentation,
+    ReceiptState,
+    Source,
+    TextKind,
+)
+from textback.store.columns import Id, UtcDateTime, Words, choice
 
 metadata = MetaData(
     naming_convention={
@@ -45,38 +47,6 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An instant, stored in UTC. A datetime without a zone is refused: it could be any hour."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"a datetime without a zone cannot be stored: {value!r}")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        # SQLite keeps text and hands back a naive value; it is UTC because we wrote it so.
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Words(TypeDecorator[str]):
-    """Text from outside. What a database refuses (NUL, half a surrogate pair) becomes U+FFFD."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None or (value.isascii() and "\0" not in value):
-            return value
-        return _UNSTORABLE.sub("\ufffd", value)
 
 
 class AttemptResult(StrEnum):
@@ -90,31 +60,17 @@ class AttemptResult(StrEnum):
     LOST = "lost"  #: found open at start-up: the service died with bytes perhaps on the wire
 
 
-def _choice(kind: type[StrEnum], name: str) -> Enum:
-    return Enum(
-        kind,
-        native_enum=False,
-        create_constraint=True,
-        length=24,
-        name=name,
-        values_callable=lambda members: [m.value for m in members],
-    )
-
-
-#: SQLite gives out row numbers by itself only for a plain INTEGER primary key.
-_Id = BigInteger().with_variant(Integer(), "sqlite")
-
 calls = Table(
     "calls",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("pbx", Words, nullable=False),
     Column("boot", Words, nullable=False),
     Column("uniqueid", Words, nullable=False),
     Column("linkedid", Words, nullable=False),
-    Column("phase", _choice(Phase, "phase"), nullable=False),
+    Column("phase", choice(Phase, "phase", closed=False), nullable=False),
     Column("phase_at", UtcDateTime, nullable=False),
-    Column("direction", _choice(Direction, "direction"), nullable=False),
+    Column("direction", choice(Direction, "direction"), nullable=False),
     Column("channel", Words, nullable=False),
     Column("context", Words, nullable=False),
     Column("caller", Words, nullable=False),
@@ -124,18 +80,26 @@ calls = Table(
     Column("did", Words, nullable=False),
     Column("number", Words, nullable=False),  # the [[number]] it belongs to, "" for none
     Column("number_label", Words, nullable=False),
-    Column("presentation", _choice(Presentation, "presentation"), nullable=False),
+    Column("presentation", choice(Presentation, "presentation"), nullable=False),
     Column("queue", Words, nullable=False),
     Column("started_at", UtcDateTime, nullable=False),
     Column("ringing_at", UtcDateTime),
     Column("answered_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
-    Column("outcome", _choice(Outcome, "outcome"), nullable=False),
+    Column("outcome", choice(Outcome, "outcome"), nullable=False),
     Column("waited", Float, nullable=False),
     Column("gap", Boolean, nullable=False),
     Column("tainted", Words, nullable=False),
     Column("late", Boolean, nullable=False),
     Column("trail", JSON, nullable=False),  # [[seconds, text], ...]
+    Column("source", choice(Source, "source", closed=False), nullable=False, server_default="ami"),
+    # What the dialplan said of it, and by whom; "" for nothing.
+    Column("handled", Words, nullable=False, server_default=""),
+    Column("told_missed", Words, nullable=False, server_default=""),
+    Column("message", Words, nullable=False, server_default=""),
+    Column("verstat", Words, nullable=False, server_default=""),
+    # E.164 of whom the business reached with this (outgoing) call, "" for nobody.
+    Column("called_back", Words, nullable=False, server_default=""),
     # Uniqueids repeat after an Asterisk restart, so the start is part of the key.
     UniqueConstraint("pbx", "boot", "uniqueid"),
     Index("ix_calls_started_at", "started_at"),
@@ -150,27 +114,36 @@ calls = Table(
         sqlite_where=text("ended_at IS NULL"),
         postgresql_where=text("ended_at IS NULL"),
     ),
+    Index(
+        "ix_calls_called_back",
+        "called_back",
+        "answered_at",
+        sqlite_where=text("called_back != ''"),
+        postgresql_where=text("called_back != ''"),
+    ),
 )
 
 verdicts = Table(
     "verdicts",
     metadata,
-    Column("call_id", _Id, ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True),
+    Column("call_id", Id, ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True),
     Column("send", Boolean, nullable=False),
     Column("reason", Words, nullable=False),
-    Column("phase", _choice(Phase, "phase"), nullable=False),  # the fact that decided
+    # The fact that decided.
+    Column("phase", choice(Phase, "phase", closed=False), nullable=False),
     Column("decided_at", UtcDateTime, nullable=False),
     Column("gates", JSON, nullable=False),  # [[name, passed, value, rule], ...]
+    Column("before", JSON),  # what it replaced: [[decided_at, reason], ...], oldest first
     Index("ix_verdicts_decided_at", "decided_at"),
 )
 
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", _Id, primary_key=True),
-    # At most one text per call, whatever happens above.
-    Column("call_id", _Id, ForeignKey("calls.id", ondelete="SET NULL"), unique=True),
-    Column("state", _choice(OutboxState, "state"), nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("call_id", Id, ForeignKey("calls.id", ondelete="SET NULL")),
+    Column("kind", choice(TextKind, "kind", closed=False), nullable=False),
+    Column("state", choice(OutboxState, "state"), nullable=False),
     Column("recipient", Words, nullable=False),
     Column("sender", Words, nullable=False),
     Column(
@@ -188,6 +161,8 @@ outbox = Table(
     Column("claimed_at", UtcDateTime),
     Column("changed_at", UtcDateTime, nullable=False),
     Column("reason", Words, nullable=False),
+    # At most one text of each kind per call, whatever happens above.
+    UniqueConstraint("call_id", "kind"),
     # Partial, and with the state spelt out so that the planner can prove it: the queue stays small
     # beside the million texts that have left it.
     Index(
@@ -204,7 +179,7 @@ outbox = Table(
         postgresql_where=text("state = 'queued'"),
     ),
     # Carries all that the history asks, so a cap is counted without touching the table.
-    Index("ix_outbox_history", "created_at", "state", "maybe_sent", "call_id"),
+    Index("ix_outbox_history", "created_at", "state", "maybe_sent", "kind", "recipient"),
     Index("ix_outbox_recipient_created_at", "recipient", "created_at"),
     Index("ix_outbox_state", "state", "id"),
 )
@@ -212,12 +187,12 @@ outbox = Table(
 attempts = Table(
     "attempts",
     metadata,
-    Column("row_id", _Id, ForeignKey("outbox.id", ondelete="CASCADE"), primary_key=True),
+    Column("row_id", Id, ForeignKey("outbox.id", ondelete="CASCADE"), primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("route", Words, nullable=False),
     Column("started_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
-    Column("result", _choice(AttemptResult, "result"), nullable=False),
+    Column("result", choice(AttemptResult, "result"), nullable=False),
     Column("status", BigInteger, nullable=False),  # command_status, 32 bits unsigned
     Column("name", Words, nullable=False),
     Column("detail", Words, nullable=False),
@@ -226,13 +201,13 @@ attempts = Table(
 parts = Table(
     "parts",
     metadata,
-    Column("row_id", _Id, ForeignKey("outbox.id", ondelete="CASCADE"), primary_key=True),
+    Column("row_id", Id, ForeignKey("outbox.id", ondelete="CASCADE"), primary_key=True),
     Column("number", Integer, primary_key=True),  # 1-based
     Column("total", Integer, nullable=False),
     Column("route", Words, nullable=False),
     Column("message_id", Words, nullable=False),  # exactly as received
     Column("accepted_at", UtcDateTime, nullable=False),
-    Column("receipt", _choice(ReceiptState, "receipt")),
+    Column("receipt", choice(ReceiptState, "receipt")),
     Column("receipt_at", UtcDateTime),
     Column("error", Words, nullable=False),
 )
@@ -243,7 +218,7 @@ message_ids = Table(
     metadata,
     Column("route", Words, primary_key=True),
     Column("form", Words, primary_key=True),
-    Column("row_id", _Id, ForeignKey("outbox.id", ondelete="CASCADE"), primary_key=True),
+    Column("row_id", Id, ForeignKey("outbox.id", ondelete="CASCADE"), primary_key=True),
     Column("number", Integer, primary_key=True),
     sqlite_with_rowid=False,
 )
@@ -251,17 +226,17 @@ message_ids = Table(
 receipts = Table(
     "receipts",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("route", Words, nullable=False),
     Column("message_id", Words, nullable=False),
-    Column("state", _choice(ReceiptState, "state"), nullable=False),
+    Column("state", choice(ReceiptState, "state"), nullable=False),
     Column("error", Words, nullable=False),
     Column("sender", Words, nullable=False),  # the handset
     Column("recipient", Words, nullable=False),  # our number
     Column("done_at", UtcDateTime),
     Column("at", UtcDateTime, nullable=False),
     Column("raw", LargeBinary, nullable=False),
-    Column("row_id", _Id, ForeignKey("outbox.id", ondelete="SET NULL")),  # NULL: unmatched
+    Column("row_id", Id, ForeignKey("outbox.id", ondelete="SET NULL")),  # NULL: unmatched
     Column("part", Integer),
     Column("note", Words, nullable=False),  # how it was matched, or why it was not
     Index("ix_receipts_row_id", "row_id"),
@@ -281,7 +256,7 @@ receipt_forms = Table(
     metadata,
     Column("route", Words, primary_key=True),
     Column("form", Words, primary_key=True),
-    Column("receipt_id", _Id, ForeignKey("receipts.id", ondelete="CASCADE"), primary_key=True),
+    Column("receipt_id", Id, ForeignKey("receipts.id", ondelete="CASCADE"), primary_key=True),
     Index("ix_receipt_forms_receipt_id", "receipt_id"),
     sqlite_with_rowid=False,
 )
@@ -289,7 +264,7 @@ receipt_forms = Table(
 replies = Table(
     "replies",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("route", Words, nullable=False),
     Column("sender", Words, nullable=False),  # the handset
     Column("recipient", Words, nullable=False),  # our number
@@ -308,7 +283,7 @@ replies = Table(
 opt_outs = Table(
     "opt_outs",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("number", Words, nullable=False),
     Column("word", Words, nullable=False),  # what the handset wrote, or who entered it
     Column("at", UtcDateTime, nullable=False),
@@ -326,13 +301,45 @@ opt_outs = Table(
 operator_log = Table(
     "operator_log",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("at", UtcDateTime, nullable=False),
     Column("by", Words, nullable=False),
     Column("verb", Words, nullable=False),
-    Column("row_id", _Id, ForeignKey("outbox.id", ondelete="SET NULL")),
+    Column("row_id", Id, ForeignKey("outbox.id", ondelete="SET NULL")),
     Column("detail", Words, nullable=False),
     Index("ix_operator_log_row_id", "row_id"),
+)
+
+#: What the dialplan said and what came of it; for opt-in, opt-out and offers the evidence of it.
+hints = Table(
+    "hints",
+    metadata,
+    Column("id", Id, primary_key=True),
+    # NULL: the call is not known (yet); it is given its hints when it is.
+    Column("call_id", Id, ForeignKey("calls.id", ondelete="SET NULL")),
+    Column("row_id", Id, ForeignKey("outbox.id", ondelete="SET NULL")),  # the text it wrote
+    Column("pbx", Words, nullable=False),
+    Column("uniqueid", Words, nullable=False),
+    Column("kind", choice(HintKind, "kind", closed=False), nullable=False),
+    Column("source", Words, nullable=False),  # "agi", "UserEvent", the variable
+    Column("caller", Words, nullable=False),  # E.164, else as the hook was told
+    Column("number", Words, nullable=False),  # the [[number]] it belongs to, "" for none
+    Column("message", Words, nullable=False),  # name of a [[message]]
+    Column("at", UtcDateTime, nullable=False),
+    Column("result", Words, nullable=False),  # what came of it, in words
+    Index("ix_hints_call_id", "call_id"),
+    Index("ix_hints_row_id", "row_id"),
+    Index("ix_hints_uniqueid", "uniqueid", "at"),
+    Index("ix_hints_caller", "caller", "at"),
+    Index("ix_hints_at", "at"),
+    # Few rows at a time: hints whose call has not ended yet.
+    Index(
+        "ix_hints_loose",
+        "pbx",
+        "uniqueid",
+        sqlite_where=text("call_id IS NULL"),
+        postgresql_where=text("call_id IS NULL"),
+    ),
 )
 
 meta = Table(

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
-from textback.model import OutboxRow, OutboxState, Send
+from textback.model import OutboxRow, OutboxState, Send, TextKind
 from textback.store.calls import new_text
 from textback.store.errors import IllegalTransitionError, NoSuchRowError, StoreError
 from textback.store.rows import Changed, Left, RowFilter, outbox_rows, to_outbox_row
 from textback.store.sql import chunks
-from textback.store.tables import operator_log, outbox
+from textback.store.tables import attempts, operator_log, outbox
 from textback.store.transitions import WORDS, require, sources
 
 _VERBS: Mapping[str, OutboxState] = {
@@ -40,6 +53,8 @@ def _where(rows: RowFilter) -> list[ColumnElement[bool]]:
         found.append(outbox.c.state.in_(sorted(rows.states)))
     if rows.to:
         found.append(outbox.c.recipient == rows.to)
+    if rows.prefix:
+        found.append(outbox.c.recipient.startswith(rows.prefix, autoescape=True))
     if rows.route:
         found.append(outbox.c.route == rows.route)
     if rows.older_than:
@@ -120,12 +135,12 @@ def _fresh(db: Connection, ids: list[int]) -> list[Row[Any]]:
 
 
 def _narrow(rows: RowFilter) -> bool:
-    return bool(rows.states or rows.to or rows.route or rows.older_than)
+    return bool(rows.states or rows.to or rows.prefix or rows.route or rows.older_than)
 
 
 def enqueue(db: Connection, send: Send, *, by: str, now: datetime) -> OutboxRow:
     """A text that belongs to no call: `send-test`. It counts for no cooldown and no cap."""
-    values = new_text(None, send, "", now, now)
+    values = new_text(None, replace(send, kind=TextKind.TEST), "", now)
     row = db.execute(insert(outbox).returning(*outbox.c), values).one()
     db.execute(
         insert(operator_log),
@@ -152,7 +167,26 @@ def get(db: Connection, row_id: int) -> OutboxRow:
 
 
 _COUNTS: Select[Any] = select(outbox.c.state, func.count().label("texts")).group_by(outbox.c.state)
-_OLDEST = select(func.min(outbox.c.created_at)).where(outbox.c.state == OutboxState.QUEUED)
+#: Since when a text waits that ought to leave: not while it is delayed or deferred, and over all
+#: tries. One written in the future tells of a clock that was set back.
+_FIRST_TRY = (
+    select(attempts.c.started_at)
+    .where(attempts.c.row_id == outbox.c.id, attempts.c.number == 1)
+    .scalar_subquery()
+)
+_SINCE = case(
+    (outbox.c.created_at > bindparam("now"), outbox.c.created_at),
+    (outbox.c.tries == 0, outbox.c.due_at),
+    else_=func.coalesce(_FIRST_TRY, outbox.c.created_at),
+)
+_OLDEST = select(func.min(_SINCE)).where(
+    outbox.c.state == OutboxState.QUEUED,
+    or_(
+        outbox.c.tries > 0,
+        outbox.c.due_at <= bindparam("now"),
+        outbox.c.created_at > bindparam("now"),
+    ),
+)
 
 
 def counts(db: Connection) -> dict[OutboxState, int]:
@@ -161,6 +195,7 @@ def counts(db: Connection) -> dict[OutboxState, int]:
     return {state: found.get(state, 0) for state in OutboxState}
 
 
-def oldest_queued(db: Connection) -> datetime | None:
-    found: datetime | None = db.execute(_OLDEST).scalar_one()
+def oldest_queued(db: Connection, now: datetime) -> datetime | None:
+    """Since when the text waits that ought to have left first; None: none waits that is due."""
+    found: datetime | None = db.execute(_OLDEST, {"now": now}).scalar_one()
     return found

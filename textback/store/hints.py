@@ -1,0 +1,234 @@
+"""What the dialplan said: kept with what came of it, joined to its call, obeyed.
+
+A hint may be here before its call (the link is slower than AGI, or down), so it is kept by PBX and
+Uniqueid and joined to the call when that ends. For an opt-in, an opt-out and an offer the row is
+the evidence of what the caller wanted, and is written in the transaction that obeys it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from textback.decide import History
+from textback.model import (
+    Call,
+    CallKey,
+    Hint,
+    HintKind,
+    OutboxRow,
+    Send,
+    TextKind,
+    Verdict,
+)
+from textback.phone import printable
+from textback.store import replies
+from textback.store.calls import Seen, by_key, with_text
+from textback.store.history import history
+from textback.store.rows import Offered, to_outbox_row
+from textback.store.tables import calls, hints, outbox
+
+#: A call is looked for by a hint's Uniqueid among those that began at most so long before it.
+_LONGEST = timedelta(days=1)
+#: Asterisk's clock and ours, and the hint that overtakes its call.
+_SLACK = timedelta(seconds=90)
+#: Longest word kept of what the dialplan said, in characters.
+_WORD = 160
+
+_CALL_OF = (
+    select(calls.c.id)
+    .where(
+        calls.c.uniqueid == bindparam("same"),
+        calls.c.pbx == bindparam("at_pbx"),
+        calls.c.started_at.between(bindparam("least"), bindparam("most")),
+    )
+    .order_by(calls.c.id.desc())
+    .limit(1)
+)
+_LOOSE = select(hints.c.id, hints.c.row_id).where(
+    hints.c.call_id.is_(None),
+    hints.c.pbx == bindparam("at_pbx"),
+    hints.c.uniqueid == bindparam("same"),
+    hints.c.at.between(bindparam("least"), bindparam("most")),
+)
+_JOIN = update(hints).where(hints.c.id == bindparam("hint")).values(call_id=bindparam("call"))
+_JOIN_TEXT = (
+    update(outbox)
+    .where(outbox.c.id == bindparam("row"), outbox.c.call_id.is_(None))
+    .values(call_id=bindparam("call"))
+)
+_SAID = (
+    select(hints.c.kind, hints.c.source, hints.c.message)
+    .where(
+        hints.c.call_id == bindparam("call"),
+        hints.c.kind.in_((HintKind.HANDLED, HintKind.MISSED, HintKind.MESSAGE)),
+    )
+    .order_by(hints.c.id)
+)
+_OFFERED = (
+    select(outbox)
+    .join(hints, hints.c.row_id == outbox.c.id)
+    .where(
+        hints.c.pbx == bindparam("at_pbx"),
+        hints.c.uniqueid == bindparam("same"),
+        hints.c.kind == HintKind.OFFER,
+        hints.c.at > bindparam("least"),
+    )
+    .limit(1)
+)
+_OFFERED_TO = select(outbox).where(
+    outbox.c.call_id == bindparam("call"), outbox.c.kind == TextKind.OFFER
+)
+
+
+def record(
+    db: Connection,
+    hint: Hint,
+    *,
+    caller: str,
+    number: str,
+    result: str,
+    call_key: CallKey | None = None,
+    row_id: int | None = None,
+) -> int | None:
+    """Keeps the hint with what came of it; returns the number of its call, where that is known."""
+    call_id = by_key(db, call_key) if call_key is not None else None
+    if call_id is None:
+        call_id = _call_of(db, hint)
+    db.execute(
+        insert(hints),
+        {
+            "call_id": call_id,
+            "row_id": row_id,
+            "pbx": hint.pbx,
+            "uniqueid": hint.uniqueid[:_WORD],
+            "kind": hint.kind,
+            "source": hint.source[:_WORD],
+            "caller": caller or hint.caller[:_WORD],
+            "number": number,
+            "message": hint.message[:_WORD],
+            "at": hint.at.utc,
+            "result": result,
+        },
+    )
+    return call_id
+
+
+def _call_of(db: Connection, hint: Hint) -> int | None:
+    where = {
+        "same": hint.uniqueid,
+        "at_pbx": hint.pbx,
+        "least": hint.at.utc - _LONGEST,
+        "most": hint.at.utc + _SLACK,
+    }
+    return db.execute(_CALL_OF, where).scalar_one_or_none()
+
+
+def joined(db: Connection, seen: Seen) -> Seen:
+    """Gives a call the hints that were there first, and returns it with what they said."""
+    call = seen.call
+    where = {
+        "at_pbx": call.key.pbx,
+        "same": call.key.uniqueid,
+        "least": call.started.utc - _SLACK,
+        "most": call.at.utc + _SLACK,
+    }
+    for row in db.execute(_LOOSE, where).all():
+        db.execute(_JOIN, {"hint": row.id, "call": seen.call_id})
+        if row.row_id is not None and not _has_offer(db, seen.call_id):
+            db.execute(_JOIN_TEXT, {"row": row.row_id, "call": seen.call_id})
+    said = db.execute(_SAID, {"call": seen.call_id}).all()
+    told = _with(call, said) if said else call
+    if told == call:
+        return seen
+    words = {"handled": told.handled, "told_missed": told.told_missed, "message": told.message}
+    db.execute(update(calls).where(calls.c.id == seen.call_id).values(**words))
+    return Seen(seen.call_id, told)
+
+
+def _has_offer(db: Connection, call_id: int) -> bool:
+    return db.execute(_OFFERED_TO, {"call": call_id}).first() is not None
+
+
+def _with(call: Call, said: Sequence[Any]) -> Call:
+    """Of "handled" and "missed" the last word counts; what the tracker heard comes first."""
+    handled, missed, message = "", "", ""
+    for row in said:
+        if row.kind is not HintKind.MESSAGE:
+            handled = row.source if row.kind is HintKind.HANDLED else ""
+            missed = row.source if row.kind is HintKind.MISSED else ""
+        message = row.message or message
+    if call.handled or call.told_missed:
+        handled, missed = call.handled, call.told_missed
+    return replace(call, handled=handled, told_missed=missed, message=call.message or message)
+
+
+# --- what the caller asked for ----------------------------------------------------------------
+
+
+def offer(
+    db: Connection,
+    hint: Hint,
+    caller: str,
+    number: str,
+    decide: Callable[[History], Verdict],
+    now: datetime,
+    *,
+    shadow: bool = False,
+) -> Offered:
+    """The caller pressed a key for a text: consent and text in one transaction, once per call."""
+    call_id = _call_of(db, hint)
+    there = _offered(db, hint, call_id)
+    if there is not None:
+        return Offered(call_id=call_id, row=to_outbox_row(there), repeat=True)
+    known = history(db, caller, number, now, shadow=shadow, kind=TextKind.OFFER)
+    verdict = decide(known)
+    if isinstance(verdict, Send):
+        verdict = replace(verdict, kind=TextKind.OFFER)
+    row = with_text(db, call_id, number, verdict, now).row
+    record(
+        db,
+        hint,
+        caller=caller,
+        number=number,
+        result=_came_of(verdict, row),
+        row_id=row.id if row is not None else None,
+    )
+    return Offered(call_id=call_id, verdict=verdict, row=row)
+
+
+def _came_of(verdict: Verdict, row: OutboxRow | None) -> str:
+    if row is not None:
+        return f"text {row.id}"
+    failed = next((gate for gate in verdict.gates if not gate.passed), None)
+    return f"no text: {verdict.reason.value}" + (f" ({failed.value})" if failed else "")
+
+
+def _offered(db: Connection, hint: Hint, call_id: int | None) -> Row[Any] | None:
+    where = {"at_pbx": hint.pbx, "same": hint.uniqueid, "least": hint.at.utc - _LONGEST}
+    found = db.execute(_OFFERED, where).one_or_none()
+    if found is None and call_id is not None:
+        found = db.execute(_OFFERED_TO, {"call": call_id}).one_or_none()
+    return found
+
+
+def opt_out(db: Connection, hint: Hint, caller: str, number: str, now: datetime) -> tuple[int, ...]:
+    """The caller wants no texts; returns those that were cancelled."""
+    fresh = not replies.has_opted_out(db, caller)
+    gone = replies.opt_out(db, caller, f"dialplan ({printable(hint.source)})", now)
+    result = "opted out" if fresh else "had opted out before"
+    result += f"; {len(gone)} cancelled" if gone else ""
+    record(db, hint, caller=caller, number=number, result=result)
+    return gone
+
+
+def opt_in(db: Connection, hint: Hint, caller: str, number: str, now: datetime) -> bool:
+    """The caller wants texts again. False: had not opted out."""
+    lifted = replies.opt_in(db, caller, f"dialplan ({printable(hint.source)})", now)
+    result = "opted in" if lifted else "had not opted out"
+    record(db, hint, caller=caller, number=number, result=result)
+    return lifted

@@ -1,0 +1,72 @@
+"""One fact about a call: recorded, judged and turned into a text, in one transaction.
+
+The call, its verdict and its text are written together, and the history is read in the same
+transaction: two calls of one caller cannot both find that no text was sent yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from textback.model import Phase, Source
+from textback.store import hints, late
+from textback.store.calls import (
+    ANSWERED,
+    ANSWERED_LATER,
+    CALLED_BACK,
+    HANDLED,
+    Seen,
+    cancel_call,
+    cancel_caller,
+    decided,
+    upsert,
+    write_verdict,
+)
+from textback.store.history import history
+from textback.store.rows import CallFact, Judged
+
+#: Sources that are read when the call is long over.
+_AFTERWARDS = frozenset({Source.CEL, Source.CDR})
+#: Facts by which the dialplan's words are joined to their call.
+_JOINING = frozenset({Phase.HINTED, Phase.ENDED})
+
+
+def judge_all(db: Connection, facts: Sequence[CallFact], now: datetime) -> list[Judged]:
+    """Several facts in one transaction, in their order."""
+    return [judge(db, fact, now) for fact in facts]
+
+
+def judge(db: Connection, fact: CallFact, now: datetime) -> Judged:
+    """Record one fact and, when nothing was decided yet, ask `fact.decide`. A repeat is a no-op."""
+    if fact.call.source in _AFTERWARDS and fact.call.final:
+        return late.resolve(db, fact, now)
+    seen = upsert(db, fact)
+    if fact.call.phase in _JOINING:
+        seen = hints.joined(db, seen)
+    gone = _not_needed(db, fact, seen, now)
+    if fact.call.phase is Phase.ANSWERED or fact.decide is None or decided(db, seen.call_id):
+        return Judged(call_id=seen.call_id, cancelled=gone)
+    known = history(db, fact.caller, fact.number, now, shadow=fact.shadow)
+    verdict = fact.decide(seen.call, known)
+    if verdict is None:
+        return Judged(call_id=seen.call_id, cancelled=gone)
+    judged = write_verdict(db, seen.call_id, fact, verdict, now)
+    return replace(judged, cancelled=gone)
+
+
+def _not_needed(db: Connection, fact: CallFact, seen: Seen, now: datetime) -> tuple[int, ...]:
+    """Texts that this fact makes pointless: a person talks to the caller, or the dialplan spoke."""
+    gone: tuple[int, ...] = ()
+    if fact.call.phase is Phase.ANSWERED:
+        gone += cancel_call(db, seen.call_id, ANSWERED, now)
+        if fact.caller:
+            gone += cancel_caller(db, fact.caller, ANSWERED_LATER, now)
+    if fact.called_back:
+        gone += cancel_caller(db, fact.called_back, CALLED_BACK, now)
+    if seen.call.handled and fact.call.phase in _JOINING:
+        gone += cancel_call(db, seen.call_id, HANDLED, now)
+    return gone
