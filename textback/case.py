@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
-from textback import compose, phone
+from textback import compose, phone, quiet
 from textback.config import Config, NumberConfig
-from textback.message import subject_of, template_for
-from textback.model import Call
+from textback.message import Chosen, choose, subject_of, zone_of
+from textback.model import Call, Source, TextKind
 from textback.phone import Kind, Phone
 
 
@@ -25,6 +25,14 @@ class History:
     last_day: int = 0
     opted_out: str = ""  #: when and how, for people; "": has not
     contact_name: str = ""  #: from the business's own contacts, never from the network
+    #: The last texts to this caller from this number, newest first, at most five.
+    recent_texts: tuple[datetime, ...] = ()
+    #: A text to this caller from this number has not left yet: delayed, deferred, held, queued.
+    waiting: bool = False
+    #: Other callers texted in the last 60 min whose number differs from this one in no more than
+    #: the last two digits, and in the last four.
+    adjacent: int = 0
+    same_prefix: int = 0
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,8 @@ class Case:
     call: Call
     history: History
     config: Config
-    now: datetime
+    asked_at: datetime  #: the time of the decision, aware UTC
+    kind: TextKind = TextKind.MISSED
 
     @cached_property
     def number(self) -> NumberConfig | None:
@@ -51,24 +60,89 @@ class Case:
         return caller_of(self.call, self.config)
 
     @cached_property
+    def texts_in_cooldown(self) -> tuple[datetime, ...]:
+        """The texts that count against `cooldown`, newest first.
+
+        A text from the future means that the clock was set back: the distance counts, so that a
+        wrong clock once cannot silence a caller for years.
+        """
+        cooldown = timedelta(seconds=self.rules.cooldown)
+        last = (self.history.last_text,) if self.history.last_text is not None else ()
+        texts = self.history.recent_texts or last
+        return tuple(text for text in texts if abs(self.asked_at - text) < cooldown)
+
+    @cached_property
+    def again(self) -> bool:
+        """Whether this is the one more text a number with `message_again` sends in a cooldown. The
+        gate `cooldown` sees to it that the first has left."""
+        return bool(self.rules.message_again) and len(self.texts_in_cooldown) == 1
+
+    @cached_property
+    def chosen(self) -> Chosen:
+        """The template for this caller, and why it is this one."""
+        again = self.again and self.kind is TextKind.MISSED
+        return choose(self.rules, self.config, self.call, again=again)
+
+    @cached_property
     def text(self) -> str:
         """The message for this caller. Raises compose.TemplateError."""
         business, call = self.config.business, self.call
         subject = subject_of(self.rules, business, call.started.utc, self.history.contact_name)
-        return compose.render(template_for(self.rules, business, call.at.utc), subject)
+        return compose.render(self.chosen.template, subject)
 
     @cached_property
     def age(self) -> float:
         """Seconds since the fact; a clock that jumped back makes it 0, not negative."""
-        return max(0.0, (self.now - self.call.at.utc).total_seconds())
+        return max(0.0, (self.asked_at - self.call.at.utc).total_seconds())
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the call was learnt of from Asterisk's records, after it was over."""
+        return self.call.source in {Source.CEL, Source.CDR}
+
+    @property
+    def max_age(self) -> tuple[str, float]:
+        """The key and the seconds that say for how long after the fact a text is of use."""
+        limits = self.config.limits
+        if self.caught_up:
+            return "catch_up_max_age", limits.catch_up_max_age
+        return "max_age", limits.max_age
+
+    # --- when it goes out
+
+    @cached_property
+    def delayed(self) -> datetime:
+        """When the text is due as far as `delay` goes. A caller who asked for it does not wait."""
+        wait = self.rules.delay if self.kind is TextKind.MISSED else 0.0
+        return self.asked_at + timedelta(seconds=wait)
+
+    @cached_property
+    def quiet_rules(self) -> quiet.QuietRules | None:
+        return quiet.rules_for(self.rules, self.kind)
+
+    @cached_property
+    def quiet_found(self) -> quiet.Found | None:
+        """What quiet hours make of the moment it is due; None: the number has none."""
+        if self.quiet_rules is None:
+            return None
+        zone = zone_of(self.rules, self.config.business)
+        return quiet.look(self.quiet_rules, self.caller.e164, zone, self.delayed)
+
+    @cached_property
+    def due(self) -> datetime:
+        """Not before this; the time of the decision when nothing holds it up."""
+        rules, found = self.quiet_rules, self.quiet_found
+        if rules is None or found is None or found.until is None or rules.policy != "defer":
+            return self.delayed
+        return found.until
 
 
 def caller_of(call: Call, config: Config) -> Phone:
     """Who is to be texted: the number as it came in, or, where that is not a number at all, what
     the dialplan made of it before the first phone rang. A withheld caller is never looked up."""
-    country = config.business.country
-    first = phone.read(call.caller, country)
+    countries = config.countries_read(config.number_for(call.did))
+    first = phone.read_any(call.caller, countries)
     if first.kind is not Kind.INVALID or call.caller_final in {"", call.caller}:
         return first
-    final = phone.read(call.caller_final, country)
+    final = phone.read_any(call.caller_final, countries)
     return final if final.e164 else first

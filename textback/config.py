@@ -15,11 +15,21 @@ from pydantic import ConfigDict, PrivateAttr, field_validator, model_validator
 from textback import phone
 from textback.config_links import PbxConfig, SmscConfig
 from textback.config_numbers import Defaults, Hours, NumberConfig
-from textback.config_tables import Business, Console, Limits, Log, Never, StoreConfig
+from textback.config_tables import (
+    Agi,
+    Business,
+    Console,
+    Limits,
+    Log,
+    NamedMessage,
+    Never,
+    StoreConfig,
+)
 from textback.config_values import Table, duration_text, key, parse_duration
 
 __all__ = [
     "CATCH_ALL",
+    "Agi",
     "Business",
     "Config",
     "ConfigError",
@@ -28,6 +38,7 @@ __all__ = [
     "Hours",
     "Limits",
     "Log",
+    "NamedMessage",
     "Never",
     "NumberConfig",
     "PbxConfig",
@@ -63,12 +74,14 @@ class Config(Table):
     log: Log = key(None, "", factory=Log)
     store: StoreConfig = key(None, "", factory=StoreConfig)
     console: Console = key(None, "", factory=Console)
+    agi: Agi = key(None, "", factory=Agi)
     limits: Limits = key(None, "", factory=Limits)
     never: Never = key(None, "", factory=Never)
     pbx: tuple[PbxConfig, ...] = key((), "")
     smsc: tuple[SmscConfig, ...] = key((), "")
     defaults: Defaults = key(None, "", factory=Defaults)
     number: tuple[NumberConfig, ...] = key((), "")
+    message: tuple[NamedMessage, ...] = key((), "")
 
     _warnings: tuple[str, ...] = PrivateAttr(())
     _staff_read: tuple[str, ...] = PrivateAttr(())
@@ -129,17 +142,34 @@ class Config(Table):
     def number_for(self, did: str) -> NumberConfig | None:
         """The rules of the number that was dialled, as any PBX may spell it; None: not watched.
 
-        The result's `did` is in E.164 wherever the number can be read, also under `did = "*"`.
+        Read as in the business's country, then as in that of each [[number]]: a trunk of London
+        names 02079460100 whatever the business's country is. The result's `did` is in E.164
+        wherever the number can be read, also under `did = "*"`.
         """
         raw = did.strip()
         full = phone.to_e164(raw, self.business.country)
         found = self._by_did.get(full or raw)
+        for country in self._number_countries:
+            if found is None:
+                found = self._by_did.get(phone.to_e164(raw, country) or raw)
         if found is not None:
             return found
         catch_all = self._by_did.get(CATCH_ALL)
         if catch_all is None or not (full or _is_digits(raw)):
             return None
         return catch_all.model_copy(update={"did": full or raw})
+
+    def countries_read(self, number: NumberConfig | None) -> tuple[str, ...]:
+        """Countries (ISO 3166) in which callers of this number are read, the likeliest first: the
+        number's own, then the business's."""
+        own = phone.country_of(number.did) if number is not None else ""
+        return tuple(dict.fromkeys(c for c in (own, self.business.country) if c))
+
+    @cached_property
+    def _number_countries(self) -> tuple[str, ...]:
+        """Countries of the numbers that are not of the business's own, in their order."""
+        found = dict.fromkeys(phone.country_of(n.did) for n in self.number)
+        return tuple(c for c in found if c and c != self.business.country)
 
     @cached_property
     def _by_did(self) -> dict[str, NumberConfig]:
@@ -175,6 +205,15 @@ class Config(Table):
     def calling_codes(self) -> frozenset[int]:
         """Calling codes of `countries`, for numbers in blocks no country is known for."""
         return phone.calling_codes(self.countries or ())
+
+    def message_named(self, name: str) -> NamedMessage | None:
+        """The [[message]] of that name, as a dialplan may spell it (hostile); None: there is none.
+        Case counts, blanks around it do not."""
+        return self._by_name.get(name.strip())
+
+    @cached_property
+    def _by_name(self) -> dict[str, NamedMessage]:
+        return {m.name: m for m in self.message}
 
     # --- the links
 

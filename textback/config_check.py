@@ -19,6 +19,9 @@ from textback.message import subject_of
 
 MAX_LIST_FILE = 10_000_000
 
+#: The keys of a number that are texts.
+TEXT_KEYS = ("message", "message_again", "after_hours_message")
+
 #: Letters, digits and marks that carriers take in an alphanumeric sender.
 _ALPHANUMERIC = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &._+-]{1,11}", re.ASCII)
 _SHORT_CODE = re.compile(r"[0-9]{3,8}", re.ASCII)
@@ -41,7 +44,11 @@ def cross_check(parts: Mapping[str, Any], found: Findings) -> None:
     _unique(found, "pbx", "name", "pbx", str.strip)
     _unique(found, "smsc", "name", "smsc", str.strip)
     _unique(found, "number", "did", "", lambda did: phone.to_e164(did, country) or did.strip())
+    _unique(found, "message", "name", "", str.strip)
     _check_numbers(parts, found, country)
+    _check_named(parts, found)
+    _check_files(parts, found)
+    _check_ports(parts, found)
     business = parts["business"]
     for index, text in enumerate(business.numbers if business else ()):
         if not phone.to_e164(text, country):
@@ -166,14 +173,53 @@ def _check_texts(
     at: Callable[[str], tuple[str | int, ...]],
     business: Business | None,
 ) -> None:
-    for key in ("message", "after_hours_message"):
+    for key in TEXT_KEYS:
         template = getattr(rules, key)
-        if key == "after_hours_message" and not template:
+        if key != "message" and not template:
             continue
         try:
             compose.render(template, sample_subject(rules, business))
         except TemplateError as error:
             found.error(at(key), f"{error}; mend the message")
+
+
+def _check_named(parts: Mapping[str, Any], found: Findings) -> None:
+    """Each [[message]] for each number: it may be asked for wherever a call came in."""
+    rules = [r for r in (*parts["number"], parts["defaults"]) if r is not None]
+    for index, message in enumerate(parts["message"]):
+        if message is None:
+            continue
+        for number in rules:
+            try:
+                compose.render(message.text, sample_subject(number, parts["business"]))
+            except TemplateError as error:
+                found.error(("message", index, "text"), f"{error}; mend the message")
+
+
+def _check_files(parts: Mapping[str, Any], found: Findings) -> None:
+    """One file is not a CSV and a database, nor the record of two Asterisks."""
+    seen: dict[str, tuple[str | int, ...]] = {}
+    for index, pbx in enumerate(parts["pbx"]):
+        own: set[str] = set()
+        for key in ("cel_csv", "cel_sqlite", "cdr_csv", "cdr_sqlite"):
+            file = getattr(pbx, key) if pbx is not None else ""
+            first = seen.setdefault(file, ("pbx", index, key))
+            # cel_sqlite3_custom and cdr_sqlite3_custom write one database by default.
+            together = key == "cdr_sqlite" and first == ("pbx", index, "cel_sqlite")
+            if file and first != ("pbx", index, key) and file not in own and not together:
+                text = f"{file} is already at {found.where(first)}"
+                found.error(("pbx", index, key), f"{text}; each log is a file of its own")
+                own.add(file)
+
+
+def _check_ports(parts: Mapping[str, Any], found: Findings) -> None:
+    agi, console = parts["agi"], parts["console"]
+    if agi is None or console is None or not (agi.enabled and console.enabled):
+        return
+    if agi.listen == console.listen:
+        path = ("agi", "listen") if "listen" in found.raw.get("agi", {}) else ("console", "listen")
+        text = f"{agi.listen} is where agi and console both listen"
+        found.error(path, f"{text}; give one of them another port")
 
 
 def sample_subject(rules: Defaults, business: Business | None) -> compose.Subject:

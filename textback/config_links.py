@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr, SecretStr, field_validator
 
-from textback.config_values import DURATION, Host, Line, Name, Port, Seconds, Table, key
+from textback import phone
+from textback.config_values import DURATION, FullPath, Host, Line, Name, Port, Seconds, Table, key
 
 #: Where calls from outside enter FreePBX and Issabel, and the usual names in hand-made dialplans.
 INBOUND_CONTEXTS = (
@@ -62,7 +63,55 @@ class PbxConfig(Table):
     unknown_presentation: Literal["skip", "send"] = key(
         "skip",
         "What to do when Asterisk has not said whether the caller withheld the number. "
-        "`skip` never texts a caller who asked to stay unknown.",
+        "`skip` never texts a caller who asked to stay unknown. For calls learnt of from CEL or "
+        "CDR it has never said.",
+    )
+    verstat: Literal["ignore", "not_failed", "passed"] = key(
+        "ignore",
+        "Which callers to text by what STIR/SHAKEN says of their number. The dialplan must tell "
+        "it in TEXTBACK_VERSTAT: a verstat such as TN-Validation-Passed, an attestation (A, B, "
+        "C), or ${STIR_SHAKEN(0,verify_result)}. `not_failed` leaves out a number that failed, "
+        "`passed` also one of which nothing is known; attestation C counts as nothing.",
+    )
+    not_human: tuple[Line, ...] = key(
+        (),
+        "Endpoints and Local extensions that answer by themselves: door phones, paging, a mailbox "
+        "server. A call they answer is not answered; so leave out fax machines.",
+        allowed="a list of channel names, * and ? stand for anything, but a * before a digit is "
+        'the star key: ["PJSIP/lobby", "Local/*@page", "Local/*80*@from-internal"]',
+    )
+    cel_csv: FullPath = key(
+        "",
+        "Asterisk's event log as cel_custom writes it: read on return from an outage, to learn of "
+        "the calls in between. `textback doctor` says whether it can be used.",
+        allowed="a full path: /var/log/asterisk/cel-custom/Master.csv",
+    )
+    cel_sqlite: FullPath = key(
+        "",
+        "The same as cel_sqlite3_custom writes it.",
+        allowed="a full path: /var/log/asterisk/master.db",
+    )
+    cdr_csv: FullPath = key(
+        "",
+        "Call detail records as cdr_csv writes them, for an Asterisk that keeps no CEL. They tell "
+        "less: what they cannot tell is never texted.",
+        allowed="a full path: /var/log/asterisk/cdr-csv/Master.csv",
+    )
+    cdr_sqlite: FullPath = key(
+        "",
+        "The same as cdr_sqlite3_custom writes it.",
+        allowed="a full path: /var/log/asterisk/master.db",
+    )
+    cdr_utc: bool = key(False, "Whether cdr_csv is in UTC (usegmtime = yes in cdr.conf).")
+    cel_columns: tuple[Line, ...] = key(
+        (),
+        "The columns of cel_csv in their order, where cel_custom.conf is not Asterisk's sample.",
+        allowed="a list of names as in that sample: eventtype, eventtime, cidnum, uniqueid...",
+    )
+    cdr_columns: tuple[Line, ...] = key(
+        (),
+        "The columns of cdr_csv in their order, where cdr_custom writes it and not cdr_csv.",
+        allowed="a list of names as in CDR(): src, dst, start, disposition, uniqueid, linkedid...",
     )
     record: Line = key(
         "",
@@ -70,6 +119,21 @@ class PbxConfig(Table):
         "FILE.1, in place of an older one.",
         allowed="a path",
     )
+
+    @field_validator("not_human")
+    @classmethod
+    def _not_human_is_somebody(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            technology, slash, who = text.partition("/")
+            shown = phone.printable(text)
+            if not slash or not technology:
+                raise ValueError(f'{shown!r} has no technology; write it as in "PJSIP/lobby"')
+            if not who.strip("*?@"):
+                raise ValueError(
+                    f"{shown!r} is everybody: every caller would be texted, those you spoke to as "
+                    "well; name the endpoints"
+                )
+        return value
 
 
 class SmscConfig(Table):

@@ -1,7 +1,7 @@
 """Reads textback.toml and conf.d/*.toml into a Config, or reports every mistake at once.
 
 conf.d is merged in the order of its file names: a key there overrides the same key before it,
-[[pbx]], [[smsc]] and [[number]] are added to those already there.
+[[pbx]], [[smsc]], [[number]] and [[message]] are added to those already there.
 """
 
 from __future__ import annotations
@@ -257,7 +257,8 @@ def _validate(raw: dict[str, Any], found: Findings) -> dict[str, Any]:
         elif name not in TABLES:
             found.error((name,), unknown_table(name))
         elif name in REPEATED and not _is_tables(value):
-            found.error((name,), wrong_brackets(name))
+            text = unknown_table(name) if isinstance(value, str) else wrong_brackets(name)
+            found.error((name,), text)
             raw[name] = []
         elif name not in REPEATED and not isinstance(value, dict):
             found.error((name,), wrong_brackets(name))

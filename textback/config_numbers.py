@@ -98,7 +98,16 @@ class Defaults(Table):
         "others are filled in; see textback.toml(5).",
         sample=MESSAGE,
     )
-    after_hours_message: str = key("", "The text outside `hours`; empty: the same as message.")
+    after_hours_message: str = key(
+        "",
+        "The text outside `hours`; empty: the same as message. A [[message]] the dialplan asks "
+        "for and message_again come before it.",
+    )
+    message_again: str = key(
+        "",
+        "The text for a caller's second missed call within `cooldown`; empty: none. There is none "
+        "for a third, and none while the first still waits to be sent.",
+    )
     contact_fallback: Annotated[Line, Field(max_length=30)] = key(
         "there", "What {{contact.name}} says of a caller whose name is not known."
     )
@@ -112,6 +121,12 @@ class Defaults(Table):
     text_at: Literal["ring_timeout", "call_end"] = key(
         "ring_timeout",
         "Text while the caller still hears it ring, or wait until the call is over.",
+    )
+    delay: Annotated[Seconds, Field(ge=0, le=3600)] = key(
+        0.0,
+        "Wait this long before the text goes out. A call answered meanwhile, either way, or a STOP "
+        "cancels it.",
+        allowed=DURATION + ", up to 1h",
     )
     abandoned_after: Annotated[Seconds, Field(ge=0, le=600)] = key(
         5.0,
@@ -132,8 +147,40 @@ class Defaults(Table):
     landlines: Literal["skip", "send"] = key(
         "skip", "Callers the numbering plan knows as fixed lines. It cannot tell in North America."
     )
+    quiet_hours: Line = key(
+        "",
+        "When no text is to wake anybody.",
+        allowed='"21:00-08:00", several with commas',
+    )
+    quiet: Literal["defer", "send", "skip"] = key(
+        "defer",
+        "What becomes of a text in quiet hours: it waits for their end, is sent all the same, or "
+        "is left out.",
+    )
+    quiet_zone: Literal["caller", "business"] = key(
+        "caller",
+        "Whose clock counts for quiet_hours. The caller's is read from the number; where that "
+        "names two or three time zones it is quiet while it is in any of them, and where it names "
+        "more or none the business's counts.",
+    )
     smsc: Line = key("", "The [[smsc]] that sends for it; empty: the first.", allowed="a name")
     hours: Hours | None = key(None, "Opening hours, as a table of their own.")
+
+    _quiet_spans: tuple[schedule.Span, ...] = PrivateAttr(())
+
+    def model_post_init(self, _context: object) -> None:
+        self._quiet_spans = schedule.parse_quiet(self.quiet_hours)
+
+    @property
+    def quiet_spans(self) -> tuple[schedule.Span, ...]:
+        """`quiet_hours` of every day; () for none."""
+        return self._quiet_spans
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _quiet_hours_are_hours(cls, value: str) -> str:
+        schedule.parse_quiet(value)
+        return value
 
     @field_validator("outcomes")
     @classmethod

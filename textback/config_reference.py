@@ -25,16 +25,18 @@ from textback.config_values import duration_text
 from textback.config_words import REPEATED, TABLES
 
 _WIDTH = 92
+#: Tables that a usual configuration does not have: in the sample they are comments.
+_OPTIONAL = ("message",)
 
 _HEAD = """\
 # textback.toml - configuration of textback, made from the program itself.
 #
 # Lines that begin with #key show the default; take the # away to change it. Files in conf.d/*.toml
 # beside this one are read after it, in the order of their names: a key there overrides the same
-# key here, [[pbx]], [[smsc]] and [[number]] are added. Relative paths begin at this folder.
-# `textback check-config` says what is wrong, all at once. `systemctl reload textback` takes a
-# change over; a configuration with an error is refused and the old one stays.
-# The whole reference is textback.toml(5).
+# key here, [[pbx]], [[smsc]], [[number]] and [[message]] are added. Relative paths begin at this
+# folder. `textback check-config` says what is wrong, all at once. `systemctl reload textback` takes
+# a change over; a configuration with an error is refused and the old one stays. The whole reference
+# is textback.toml(5).
 """
 
 
@@ -48,6 +50,8 @@ def sample() -> str:
             lines += ["", *_sample_key(key, field)]
         if name == "number":
             lines += _sample_number_tail()
+        if name in _OPTIONAL:
+            lines = [line if line.startswith("#") or not line else "#" + line for line in lines]
         blocks.append("\n".join(lines))
     return "\n\n".join(b.strip("\n") for b in blocks) + "\n"
 
@@ -67,8 +71,8 @@ def man_page() -> str:
         _roff(
             "The configuration is written in TOML. Files in conf.d beside the main file are read "
             "after it, in the order of their names: a key there overrides the same key before it; "
-            "[[pbx]], [[smsc]] and [[number]] are added to those already there. Relative paths "
-            "begin at the folder of the main file."
+            "[[pbx]], [[smsc]], [[number]] and [[message]] are added to those already there. "
+            "Relative paths begin at the folder of the main file."
         ),
         ".PP",
         _roff(
@@ -86,6 +90,8 @@ def man_page() -> str:
     for name, model in TABLES.items():
         out.append(".SH " + (f"[[{name}]]" if name in REPEATED else f"[{name}]"))
         out.append(_roff(_about(model)))
+        if name == "defaults":
+            out += [".PP", _roff(_WHICH_TEXT)]
         for key, field in _keys(model).items():
             out += _man_key(key, field)
     out += [".SH [number.hours] AND [defaults.hours]", _roff(_about(Hours))]
@@ -120,6 +126,13 @@ def man_page() -> str:
     ]
     return "\n".join(out) + "\n"
 
+
+_WHICH_TEXT = (
+    "Which text a caller gets: the [[message]] the dialplan asked for; else, for a second missed "
+    "call within cooldown, message_again; else, outside hours, after_hours_message; else message. "
+    "When it goes out: delay after the verdict, and where that is in quiet hours, at their end. "
+    "What it waits so is not counted against limits.max_age."
+)
 
 _EXAMPLE = """\
 mode = "live"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from textback.config_values import (
     DURATION,
@@ -12,6 +13,8 @@ from textback.config_values import (
     CountryOrAll,
     Line,
     Listen,
+    Name,
+    Network,
     Seconds,
     Table,
     Zone,
@@ -27,7 +30,8 @@ class Business(Table):
     )
     country: Country = key(
         "US",
-        "Country of the PBX: how numbers without + are read.",
+        "Country of the PBX: how numbers without + are read. Callers of a [[number]] of another "
+        "country are read as in that one first.",
         allowed="two letters of ISO 3166: US, CA, GB",
         sample="US",
     )
@@ -72,6 +76,32 @@ class Console(Table):
     listen: Listen = key("127.0.0.1:8480", "Where to listen.", allowed="address:port")
 
 
+class Agi(Table):
+    """Where the dialplan reaches us, by AGI(agi://...). The call goes on whatever becomes of it."""
+
+    enabled: bool = key(True, "Whether to listen at all.")
+    listen: Listen = key(
+        "127.0.0.1:4574",
+        "Where to listen. FreePBX itself holds 4573.",
+        allowed="address:port",
+    )
+    allow: tuple[Network, ...] = key(
+        (),
+        "Who may connect besides this host and every [[pbx]] whose `host` is an address.",
+        allowed='a list of addresses or networks: ["192.0.2.10", "192.0.2.0/24"]',
+    )
+    deadline: Annotated[Seconds, Field(ge=0.01, le=5)] = key(
+        0.2,
+        "A hook that has no answer by then lets the call go on without one.",
+        allowed='a duration, 10ms to 5s: "200ms", "1s"',
+    )
+
+    @property
+    def networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """`allow` as networks."""
+        return tuple(ipaddress.ip_network(text) for text in self.allow)
+
+
 class Limits(Table):
     """Caps over all numbers together, so that no fault and no attacker can run up a bill."""
 
@@ -86,9 +116,26 @@ class Limits(Table):
     )
     max_age: Annotated[Seconds, Field(ge=10, le=604_800)] = key(
         900.0,
-        "A text older than this is not sent any more, whatever held it up. It is also the "
-        "validity period given to the carrier.",
+        "A text older than this is not sent any more, whatever held it up; what `delay` and "
+        "quiet hours make it wait does not count. What is left of it is the validity period given "
+        "to the carrier.",
         allowed=DURATION + ", 10s to 7d",
+    )
+    catch_up_max_age: Annotated[Seconds, Field(ge=0, le=604_800)] = key(
+        1800.0,
+        "The same for calls that were missed while textback was down or not connected, counted "
+        "from the end of the call; 0: such calls are recorded and never texted.",
+        allowed=DURATION + ", up to 7d",
+    )
+    adjacent: Annotated[int, Field(ge=0, le=100)] = key(
+        5,
+        "When this many callers whose numbers differ in no more than the last two digits were "
+        "texted within an hour, the next of them is held for you to look at: nobody's customers "
+        "have numbers in a row, and SMS pumping does. 0: off.",
+    )
+    per_prefix: Annotated[int, Field(ge=0, le=10_000)] = key(
+        50,
+        "The same for callers whose numbers differ in no more than the last four digits. 0: off.",
     )
     allow_premium: bool = key(False, "Whether premium-rate and shared-cost callers may be texted.")
     unassigned_numbers: Literal["send", "skip"] = key(
@@ -117,3 +164,23 @@ class Never(Table):
     block_files: tuple[Line, ...] = key(
         (), "Files with one blocked number a line; # begins a comment.", allowed="a list of paths"
     )
+
+
+class NamedMessage(Table):
+    """A further text, chosen by its name: TEXTBACK_MESSAGE in the dialplan, or a dialplan hook.
+    Repeat the table for several; each needs its own name. The variables are those of `message`."""
+
+    name: Name = key(..., "What the dialplan calls it.", sample="directions")
+    text: str = key(
+        ...,
+        "The text, instead of the number's own message.",
+        sample="{{business.name}}: we are at 1 Example Street, parking is behind the house. "
+        "Reply STOP to get no more texts.",
+    )
+
+    @field_validator("text")
+    @classmethod
+    def _text_is_there(cls, value: str) -> str:
+        if not value:
+            raise ValueError("is empty; write the text, or take the table out")
+        return value

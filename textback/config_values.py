@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import re
 from datetime import date, datetime
@@ -12,8 +13,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from textback import phone
 
-_UNITS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(d|h|m|s)", re.ASCII)
+_UNITS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(d|h|ms|m|s)", re.ASCII)
 _LONGEST = 3_660 * 86_400.0  # ten years: beyond it datetime arithmetic has no meaning for us
 
 DURATION = 'a duration: "15s", "5m", "24h", "1h30m", or a number of seconds'
@@ -108,11 +109,37 @@ def _zone(value: object) -> object:
     return value
 
 
+_LISTEN_HOST = re.compile(r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+", re.ASCII)
+
+
 def _listen(value: object) -> object:
     if isinstance(value, str):
         host, _, port = value.rpartition(":")
-        if not host or not re.fullmatch(r"\d{1,5}", port, re.ASCII) or not 1 <= int(port) <= 65535:
+        whole = _LISTEN_HOST.fullmatch(host) and re.fullmatch(r"\d{1,5}", port, re.ASCII)
+        if not whole or not 1 <= int(port) <= 65535:
             raise ValueError('write an address and a port, as in "127.0.0.1:8480"')
+    return value
+
+
+def _network(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return str(ipaddress.ip_network(value.strip()))
+        except ValueError as error:
+            shown = phone.printable(value)
+            hint = 'write an address or a network, as in "192.0.2.10", "192.0.2.0/24"'
+            if "host bits" in str(error):
+                hint = f'for the whole network write "{ipaddress.ip_network(value.strip(), False)}"'
+            raise ValueError(f"{shown!r} is not an address or a network; {hint}") from error
+    return value
+
+
+def _full_path(value: object) -> object:
+    if isinstance(value, str) and value.strip() and not value.strip().startswith("/"):
+        raise ValueError(
+            f"{phone.printable(value)!r} is not a full path; Asterisk's files are not beside this "
+            "one: write it from / on, as in /var/log/asterisk/..."
+        )
     return value
 
 
@@ -135,8 +162,12 @@ CountryOrAll = Annotated[str, BeforeValidator(_country_or_all)]
 Zone = Annotated[str, BeforeValidator(_zone)]
 ZoneOrNone = Annotated[str, BeforeValidator(_zone_or_none)]
 Listen = Annotated[str, BeforeValidator(_listen)]
+#: One address or network, in the spelling of `ipaddress`.
+Network = Annotated[str, BeforeValidator(_network)]
 #: One line of printable text. What ends in a header of a foreign protocol must be one.
 Line = Annotated[str, BeforeValidator(_line)]
+#: A file of somebody else, so that relative to our folder has no meaning; "" for none.
+FullPath = Annotated[Line, BeforeValidator(_full_path)]
 Name = Annotated[Line, Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Host = Annotated[Line, Field(min_length=1, max_length=253, pattern=r"^[^\s/]+$")]

@@ -8,7 +8,7 @@ import re
 from textback import compose
 from textback.compose import Measure
 from textback.config import CATCH_ALL, Config, NumberConfig, SmscConfig
-from textback.config_check import sample_subject, sender_kind
+from textback.config_check import TEXT_KEYS, sample_subject, sender_kind
 from textback.config_findings import Findings
 from textback.config_lines import Path
 from textback.config_values import duration_text
@@ -34,13 +34,40 @@ def warn(config: Config, found: Findings, measure: Measure | None) -> None:
         if pbx.unknown_presentation == "send":
             text = "callers who withheld their number may be texted"
             found.warning(("pbx", index, "unknown_presentation"), text)
+        if pbx.verstat == "passed":
+            text = (
+                "nobody is texted unless the dialplan sets TEXTBACK_VERSTAT; see textback.toml(5)"
+            )
+            found.warning(("pbx", index, "verstat"), text)
+        if pbx.cdr_utc and not pbx.cdr_csv:
+            found.warning(("pbx", index, "cdr_utc"), "has no effect without cdr_csv")
     for index, smsc in enumerate(config.smsc):
         _warn_smsc(smsc, ("smsc", index), found)
     for index, number in enumerate(config.number):
         _warn_number(index, number, config, found)
         _warn_messages(index, number, config, found, measure)
+    _warn_agi(config, found)
+    for index, message in enumerate(config.message):
+        subjects = [sample_subject(number, config.business) for number in config.number]
+        texts = [compose.render(message.text, subject) for subject in subjects]
+        path = ("message", index, "text")
+        _warn_text(max(texts, key=len), path, config, found, measure)
     if not any(n.enabled for n in config.number):
         found.warning(("number", 0, "enabled"), "every number is switched off")
+
+
+def _warn_agi(config: Config, found: Findings) -> None:
+    agi, path = config.agi, ("agi", "listen")
+    if not agi.enabled or _is_loopback(agi.listen.rpartition(":")[0]):
+        return
+    names = [p.host for p in config.pbx if not _is_address(p.host) and p.host != "localhost"]
+    if names and not agi.allow:
+        shown = ", ".join(names)
+        found.warning(path, f"a hook from {shown} is refused: a name; put its address in agi.allow")
+    elif not agi.allow and all(_is_loopback(p.host) for p in config.pbx):
+        found.warning(path, "can be reached from the network, and agi.allow lets nobody in")
+    if any(network.prefixlen == 0 for network in agi.networks):
+        found.warning(("agi", "allow"), "lets everybody in who can reach the port")
 
 
 def _warn_smsc(smsc: SmscConfig, path: Path, found: Findings) -> None:
@@ -72,6 +99,11 @@ def _warn_number(index: int, number: NumberConfig, config: Config, found: Findin
         warning("hours", "have no effect without after_hours_message")
     if number.hours is None and number.after_hours_message:
         warning("after_hours_message", "is never sent, since there are no hours")
+    if number.cooldown == 0 and number.message_again:
+        warning("message_again", "is never sent, since cooldown is 0")
+    for key in ("quiet", "quiet_zone"):
+        if key in number.model_fields_set and not number.quiet_hours:
+            warning(key, "has no effect without quiet_hours")
     if sender_kind(number.sender, config.business.country) == "letters":
         text = "letters are one-way: nobody can reply, nor text STOP; say in the message what to do"
         warning("sender", text)
@@ -80,26 +112,37 @@ def _warn_number(index: int, number: NumberConfig, config: Config, found: Findin
 def _warn_messages(
     index: int, number: NumberConfig, config: Config, found: Findings, measure: Measure | None
 ) -> None:
-    for key in ("message", "after_hours_message"):
-        template = getattr(number, key)
-        if not template:
-            continue
-        path = found.of_number(index, key)
-        text = compose.render(template, sample_subject(number, config.business))
-        if config.business.name.casefold() not in text.casefold():
-            found.warning(path, "does not say who writes; put {{business.name}} in")
-        if not re.search(r"\bstop\b", text, re.IGNORECASE):
-            found.warning(path, 'does not say how to opt out; add "Reply STOP to opt out"')
-        if measure is None:
-            continue
-        parts, encoding, offending = measure(text)
-        if offending:
-            shown = " ".join(repr(c) for c in offending[:8])
-            cost = "a segment holds 70 characters instead of 160"
-            found.warning(path, f"{shown} cannot be sent in GSM 03.38 but in {encoding}: {cost}")
-        if parts > 1:
-            size = f"{parts} segments with a name of usual length ({len(text)} characters)"
-            found.warning(path, f"is {size}; each is charged")
+    for key in TEXT_KEYS:
+        if template := getattr(number, key):
+            text = compose.render(template, sample_subject(number, config.business))
+            _warn_text(text, found.of_number(index, key), config, found, measure)
+
+
+def _warn_text(
+    text: str, path: Path, config: Config, found: Findings, measure: Measure | None
+) -> None:
+    if config.business.name.casefold() not in text.casefold():
+        found.warning(path, "does not say who writes; put {{business.name}} in")
+    if not re.search(r"\bstop\b", text, re.IGNORECASE):
+        found.warning(path, 'does not say how to opt out; add "Reply STOP to opt out"')
+    if measure is None:
+        return
+    parts, encoding, offending = measure(text)
+    if offending:
+        shown = " ".join(repr(c) for c in offending[:8])
+        cost = "a segment holds 70 characters instead of 160"
+        found.warning(path, f"{shown} cannot be sent in GSM 03.38 but in {encoding}: {cost}")
+    if parts > 1:
+        size = f"{parts} segments with a name of usual length ({len(text)} characters)"
+        found.warning(path, f"is {size}; each is charged")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _is_loopback(host: str) -> bool:

@@ -14,7 +14,16 @@ from pydantic_core import ErrorDetails
 from textback.config import Config
 from textback.config_links import PbxConfig, SmscConfig
 from textback.config_numbers import Defaults, Hours, NumberConfig
-from textback.config_tables import Business, Console, Limits, Log, Never, StoreConfig
+from textback.config_tables import (
+    Agi,
+    Business,
+    Console,
+    Limits,
+    Log,
+    NamedMessage,
+    Never,
+    StoreConfig,
+)
 from textback.config_values import duration_text
 from textback.phone import printable
 
@@ -24,15 +33,17 @@ TABLES: dict[str, type[BaseModel]] = {
     "log": Log,
     "store": StoreConfig,
     "console": Console,
+    "agi": Agi,
     "limits": Limits,
     "never": Never,
     "pbx": PbxConfig,
     "smsc": SmscConfig,
     "defaults": Defaults,
     "number": NumberConfig,
+    "message": NamedMessage,
 }
 #: Tables that may be there more than once, written [[name]].
-REPEATED = ("pbx", "smsc", "number")
+REPEATED = ("pbx", "smsc", "number", "message")
 
 #: pydantic's error type -> what to say; {ctx} is filled from the error.
 _SENTENCES = {
@@ -98,6 +109,8 @@ def unknown_key(name: str, model: type[BaseModel]) -> str:
 
 def unknown_table(name: str) -> str:
     """What to say of a table, or a key above all tables, that does not exist."""
+    if name in TABLES and (home := _home_of(name)):  # message = "..." above [[message]]
+        return f"this key stands above all tables; put it under {home}"
     near = did_you_mean(name, [*TABLES, "mode"])
     if near:
         hint = f"[[{near}]]" if near in REPEATED else near if near == "mode" else f"[{near}]"

@@ -5,19 +5,28 @@ the configuration; out comes `Send`, `Skip`, or None when a later fact of the sa
 The gates are asked in the order of `gates.GATES` up to the first that fails; all answers are kept,
 and `textback why` prints them.
 
-Which fact decides (`_is_the_moment`): the end of a call always does. Before it, the ring timeout
-and the arrival in voicemail may decide to send, never to skip: what forbids a text now may be over
-by the end of the call (a cooldown, a cap, a presentation Asterisk has yet to tell), and "answered"
-is a better reason for a skip than whatever came first.
+Which fact decides (`_is_the_moment`): the end of a call always does. Before it, the ring timeout,
+the arrival in voicemail and the dialplan's word that the call is missed may decide to send, never
+to skip: what forbids a text now may be over by the end of the call (a cooldown, a cap, a
+presentation Asterisk has yet to tell), and "answered" is a better reason for a skip than whatever
+came first.
+
+When it goes out: `delay` after the verdict, and where that falls into quiet hours, at their end.
+That wait is meant, so the end of the text's life moves with it; what the call was old already, and
+what the carrier costs, counts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from textback import breaker
+from textback.answer import Check
 from textback.case import Case, History, caller_of
 from textback.config import Config
-from textback.gates import GATES
+from textback.gates import GATES, OFFER_GATES
 from textback.model import (
     TEXTABLE_OUTCOMES,
     Call,
@@ -27,10 +36,16 @@ from textback.model import (
     Phase,
     Send,
     Skip,
+    TextKind,
     Verdict,
 )
 
-__all__ = ["GATES", "History", "caller_of", "decide", "explain_gates"]
+__all__ = ["GATES", "History", "caller_of", "decide", "decide_offer", "explain_gates"]
+
+
+#: Facts before the end that may decide once the dialplan has called the call missed: its word
+#: itself, and each after it, should the first have come too early for another gate.
+_TOLD = frozenset({Phase.HINTED, Phase.RING_TIMEOUT, Phase.VOICEMAIL})
 
 
 def decide(call: Call, history: History, rules: Config, now: datetime) -> Verdict | None:
@@ -41,21 +56,50 @@ def decide(call: Call, history: History, rules: Config, now: datetime) -> Verdic
     case = Case(call, history, rules, now)
     if not _is_the_moment(case):
         return None
+    made = _ask(case, GATES)
+    return None if isinstance(made, Skip) and not call.final else made
+
+
+def decide_offer(
+    call: Call, history: History, rules: Config, now: datetime, message: str
+) -> Verdict:
+    """The verdict on a text the caller has just asked for, by pressing a key.
+
+    `call` is how the call stands, or as much of it as the dialplan told; `message` names the
+    [[message]], "" is the number's own. One text for a call: the store sees to that. Never raises.
+    """
+    asked = replace(call, message=message)
+    return _ask(Case(asked, history, rules, now, TextKind.OFFER), OFFER_GATES)
+
+
+def _ask(case: Case, checks: Sequence[tuple[str, Check]]) -> Verdict:
     gates: list[Gate] = []
-    for name, check in GATES:
+    for name, check in checks:
         answer = check(case)
         gates.append(Gate(name, answer.reason is None, answer.value, answer.rule))
         if answer.reason is not None:
-            return Skip(reason=answer.reason, gates=tuple(gates)) if call.final else None
-    number = case.rules
+            return Skip(reason=answer.reason, gates=tuple(gates))
+    return _send(case, tuple(gates))
+
+
+def _send(case: Case, gates: tuple[Gate, ...]) -> Send:
+    number, caller, limits = case.rules, case.caller.e164, case.config.limits
+    blocks = (
+        breaker.adjacent(caller, case.history, limits),
+        breaker.per_prefix(caller, case.history, limits),
+    )
+    wait = case.due - case.asked_at
     return Send(
-        to=case.caller.e164,
+        to=caller,
         sender=number.sender or number.did,
         text=case.text,
-        expires=min(call.at.utc, now) + timedelta(seconds=rules.limits.max_age),
+        expires=min(case.call.at.utc, case.asked_at) + timedelta(seconds=case.max_age[1]) + wait,
         route=number.smsc,
-        shadow=rules.mode == "shadow",
-        gates=tuple(gates),
+        shadow=case.config.mode == "shadow",
+        kind=case.kind,
+        due=case.due if wait else None,
+        hold=next((block.hold for block in blocks if block.hold), ""),
+        gates=gates,
     )
 
 
@@ -70,6 +114,8 @@ def _is_the_moment(case: Case) -> bool:
         return True
     if number is None or call.direction is not Direction.INBOUND:
         return False
+    if call.told_missed and call.phase in _TOLD:
+        return True
     if call.phase is Phase.RING_TIMEOUT:
         return number.text_at == "ring_timeout" and Outcome.NO_ANSWER in number.outcomes
     if call.phase is Phase.VOICEMAIL:

@@ -1,13 +1,23 @@
-"""What a message may say about one call: picks the template by the hours and fills its subject."""
+"""What a message says about one call: which template it is, and what its variables stand for; pure.
+
+Which template: the first of these that there is.
+
+    the [[message]] the dialplan asked for      call.message
+    for the second miss in the cooldown         message_again
+    outside the number's hours                  after_hours_message
+    else                                        message
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from textback import phone
 from textback.compose import Subject
-from textback.config import Business, NumberConfig
+from textback.config import Business, Config, NumberConfig
+from textback.model import Call
 
 #: Countries whose people read 3:45 PM; elsewhere it is 15:45.
 _TWELVE_HOURS = frozenset({"US", "CA", "AU", "NZ", "PH", "PR", "IN", "PK", "EG", "SA", "MX"})
@@ -24,12 +34,37 @@ def zone_of(number: NumberConfig, business: Business) -> ZoneInfo:
     return ZoneInfo(own or business.timezone)
 
 
-def template_for(number: NumberConfig, business: Business, at: datetime) -> str:
-    """The number's message, or the one for after hours when it is closed at `at`."""
-    if number.hours is None or not number.after_hours_message:
-        return number.message
-    is_open = number.hours.week.is_open(at, zone_of(number, business))
-    return number.message if is_open else number.after_hours_message
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A template, and why it is this one."""
+
+    template: str
+    name: str  #: the key it is from, or "[[message]] NAME"
+    note: str = ""  #: what the dialplan asked for and there is not
+
+
+def choose(number: NumberConfig, config: Config, call: Call, *, again: bool) -> Chosen:
+    """The template for a text about `call`; `again`: it is the second in the cooldown.
+
+    A name the configuration does not know is no reason to send nothing: the number's own message
+    goes out, and the note says so.
+    """
+    note = ""
+    if call.message:
+        named = config.message_named(call.message)
+        if named is not None:
+            return Chosen(named.text, f"[[message]] {named.name}")
+        note = f"there is no [[message]] named {phone.printable(call.message)!r}"
+    if again and number.message_again:
+        return Chosen(number.message_again, "message_again", note)
+    if number.after_hours_message and not is_open(number, config.business, call.at.utc):
+        return Chosen(number.after_hours_message, "after_hours_message", note)
+    return Chosen(number.message, "message", note)
+
+
+def is_open(number: NumberConfig, business: Business, at: datetime) -> bool:
+    """Whether the number is in its hours at `at` (aware); one without hours always is."""
+    return number.hours is None or number.hours.week.is_open(at, zone_of(number, business))
 
 
 def subject_of(

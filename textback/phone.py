@@ -7,13 +7,20 @@ read at all; whatever else is in it, the answer is a `Phone` that says why it ca
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, lru_cache
 
 import phonenumbers
-from phonenumbers import PhoneNumber, PhoneNumberType, ValidationResult, shortnumberinfo
+from phonenumbers import (
+    PhoneMetadata,
+    PhoneNumber,
+    PhoneNumberType,
+    ValidationResult,
+    shortnumberinfo,
+    timezone,
+)
 
 
 class Kind(StrEnum):
@@ -58,6 +65,8 @@ MAX_LENGTH = 40
 #: Internal extensions and most short codes. Longer ones are known from the numbering plan.
 MAX_SHORT_DIGITS = 6
 
+#: What may stand before a number dialled inside: a feature code, then one digit for a line.
+_OUTSIDE_LINE = re.compile(r"([*#][0-9]{2}#?)?[089]?", re.ASCII)
 _READABLE = re.compile(r"\+?[(]?[0-9][0-9 ().\-/]*", re.ASCII)
 #: The shape of a North American number; it does not age as the list of assigned codes does.
 #: Area codes: not N11, not the reserved N9X, 37X and 96X. Exchanges: not N11.
@@ -78,8 +87,8 @@ def read(raw: str, country: str) -> Phone:
     """Read `raw` as shown by a PBX in `country` (ISO 3166). Never raises.
 
     Understood: E.164, national with or without trunk prefix, 10 digits and 1+10 in North America,
-    `011` and `00` in front of a foreign number (FreePBX rewrites +44... to 01144...), and a foreign
-    number whose plus the carrier left out.
+    `011` and `00` in front of a foreign number (FreePBX rewrites +44... to 01144...), and a number,
+    of this country or a foreign one, whose plus the carrier left out.
     """
     if len(raw) > MAX_LENGTH:
         return _refuse(Kind.INVALID, printable(raw), f"longer than {MAX_LENGTH} characters")
@@ -114,6 +123,31 @@ def _read(raw: str, country: str) -> Phone:
     return _refuse(Kind.INVALID, shown, f"not a complete telephone number as seen from {country}")
 
 
+def read_any(raw: str, countries: Sequence[str]) -> Phone:
+    """Read `raw` as in the first of these countries, or, where it is no number there, as in the
+    next: a PBX writes the callers of its London number as in London, or as where it stands."""
+    first = read(raw, countries[0])
+    if first.kind is not Kind.INVALID:
+        return first
+    others = (read(raw, country) for country in countries[1:])
+    return next((other for other in others if other.e164), first)
+
+
+def read_dialled(raw: str, country: str) -> Phone:
+    """Read what somebody inside dialled: as `read`, but maybe behind a code for an outside line
+    (9, 8, 0) or a feature (*67), and never a foreign number without 00, 011 or a plus."""
+    text = raw.strip()
+    found = read(text, country)
+    digits = re.sub(r"[^0-9]", "", text)
+    if found.e164 == "+" + digits and not text.startswith("+") and found.country != country:
+        found = _refuse(Kind.INVALID, found.shown, f"not a telephone number in {country}")
+    if found.assigned or (found.e164 and text.startswith(("+", "00", "011"))):
+        return found
+    behind = _OUTSIDE_LINE.sub("", text, count=1)
+    other = read(behind, country) if behind != text else found
+    return other if other.assigned or (other.e164 and not found.e164) else found
+
+
 def to_e164(raw: str, country: str) -> str | None:
     """The E.164 form of `raw`, or None; for numbers in a config, a SMPP address, a command line."""
     return read(raw, country).e164 or None
@@ -132,6 +166,23 @@ def national(e164: str) -> str:
     except phonenumbers.NumberParseException:
         return e164
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
+
+
+def country_of(e164: str) -> str:
+    """The country (ISO 3166) of a number in full; "" if it is none, worldwide or not known."""
+    country = read(e164, "").country if e164.startswith("+") else ""
+    return country if known_country(country) else ""
+
+
+def time_zones(e164: str) -> tuple[str, ...]:
+    """Names of the time zones the number may be in ("America/Boise"); () when the plan does not
+    tell. Never raises."""
+    try:
+        number = phonenumbers.parse(e164, None)
+    except phonenumbers.NumberParseException:
+        return ()
+    names = timezone.time_zones_for_number(number)
+    return tuple(name for name in names if name != timezone.UNKNOWN_TIMEZONE)
 
 
 def mask(number: str) -> str:
@@ -230,12 +281,28 @@ def _parse(digits: str, plus: bool, country: str) -> PhoneNumber | None:
     spellings = ["+" + digits] if plus else [digits]
     if not plus:
         spellings += ["+" + digits[len(p) :] for p in ("011", "00") if digits.startswith(p)]
+        code = _code_without_plus(country)
+        if code and digits.startswith(code):
+            spellings.insert(0, "+" + digits)
     fitting = [n for s in spellings if (n := _complete(s, country)) is not None]
     if not fitting and not plus and len(digits) > 10:
         # Some carriers leave the plus out. Believed only for a block the plan really has.
         bare = _complete("+" + digits, country)
         return bare if bare is not None and phonenumbers.is_valid_number(bare) else None
     return next((n for n in fitting if phonenumbers.is_valid_number(n)), next(iter(fitting), None))
+
+
+@cache
+def _code_without_plus(country: str) -> str:
+    """The calling code, where national numbers begin with a trunk prefix that is not part of it.
+
+    There a number that begins with the code has lost its plus: in Germany 49171... is 0171..., and
+    not a subscriber of 0491, a place as well. Elsewhere "", as in Italy, where 39 also begins
+    mobiles.
+    """
+    plan = PhoneMetadata.metadata_for_region(country, None)
+    code = str(plan.country_code) if plan is not None else ""
+    return code if plan is not None and plan.national_prefix not in (None, code) else ""
 
 
 def _complete(text: str, country: str) -> PhoneNumber | None:
@@ -248,6 +315,8 @@ def _complete(text: str, country: str) -> PhoneNumber | None:
     possible = phonenumbers.is_possible_number_with_reason(number)
     national_digits = phonenumbers.national_significant_number(number)
     if possible != ValidationResult.IS_POSSIBLE or len(national_digits) <= MAX_SHORT_DIGITS:
+        return None
+    if number.italian_leading_zero:  # one zero too many: where numbers begin with it, it is known
         return None
     if number.country_code == 1 and not _NANP.fullmatch(national_digits):
         return None

@@ -70,6 +70,24 @@ def parse_spans(text: str) -> tuple[Span, ...]:
     return spans
 
 
+def parse_quiet(text: str) -> tuple[Span, ...]:
+    """Reads quiet hours, the same every day: "21:00-08:00", several with commas; "" is none.
+
+    ValueError says what is wrong; hours that leave no minute of the day are.
+    """
+    word = text.strip().casefold()
+    if not word:
+        return ()
+    if not all(_SPAN.fullmatch(part.strip()) for part in word.split(",")):
+        hint = 'write "21:00-08:00", several with commas, or "" for none'
+        raise ValueError(f"{text!r} is not a span of hours; {hint}")
+    spans = parse_spans(word)
+    quiet = {minute % DAY_MINUTES for s in spans for minute in range(s.opens, s.closes)}
+    if len(quiet) == DAY_MINUTES:
+        raise ValueError(f"{text!r} is the whole day: nothing could ever be sent; leave some of it")
+    return spans
+
+
 def parse_days(text: str) -> tuple[int, ...]:
     """Reads "mon-fri", "sat, sun", "fri-mon"; 0 is Monday. ValueError says what is wrong."""
     found: list[int] = []

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.verdicts import ahead
 from textback import compose
 from textback.compose import Subject, TemplateError, check, clean_name, render
 from textback.config import Business, Config
-from textback.message import subject_of, template_for
+from textback.message import choose, subject_of
+from textback.model import Moment
 
 SUBJECT = Subject(
     contact_name="",
@@ -184,11 +186,12 @@ def test_no_template_does_anything_but_render_or_be_refused(template: str) -> No
 # --- the subject of a message -----------------------------------------------------------------
 
 
-def config(**number: Any) -> Config:
+def config(raw: dict[str, Any] | None = None, **number: Any) -> Config:
     return Config.model_validate(
         {
             "business": {"name": "Acme Dental", "timezone": "America/New_York"},
             "number": [{"did": "+12125550100", **number}],
+            **(raw or {}),
         }
     )
 
@@ -219,18 +222,52 @@ def test_a_number_without_label_is_called_by_its_digits() -> None:
     assert values["number"]["label"] == "(212) 555-0100"
 
 
+def template(loaded: Config, at: datetime = CALLED, message: str = "", again: bool = False) -> str:
+    call = ahead(at=Moment(at, 0.0), message=message)
+    return choose(loaded.number[0], loaded, call, again=again).template
+
+
 def test_the_message_depends_on_the_hours_of_the_number() -> None:
     hours = {"days": "mon-fri", "open": "09:00-17:00"}
     loaded = config(message="open", after_hours_message="closed", hours=hours)
-    number = loaded.number[0]
-    assert template_for(number, loaded.business, CALLED) == "open"
-    assert template_for(number, loaded.business, CALLED.replace(hour=22)) == "closed"
+    assert template(loaded) == "open"
+    assert template(loaded, CALLED.replace(hour=22)) == "closed"
     tokyo = config(
         message="open", after_hours_message="closed", hours={**hours, "timezone": "Asia/Tokyo"}
     )
-    assert template_for(tokyo.number[0], tokyo.business, CALLED) == "closed"
+    assert template(tokyo) == "closed"
+
+
+def test_on_a_holiday_the_number_is_closed() -> None:
+    hours = {"days": "mon-fri", "open": "09:00-17:00", "holidays": ["11-23"]}
+    loaded = config(message="open", after_hours_message="closed", hours=hours)
+    assert template(loaded) == "closed"
+    assert template(loaded, CALLED.replace(day=24)) == "open"
 
 
 def test_without_an_after_hours_message_the_hours_change_nothing() -> None:
-    loaded = config(message="open", hours={"mon": "closed"})
-    assert template_for(loaded.number[0], loaded.business, CALLED) == "open"
+    assert template(config(message="open", hours={"mon": "closed"})) == "open"
+
+
+def test_the_dialplan_comes_before_the_second_miss_and_that_before_the_hours() -> None:
+    loaded = config(
+        {"message": [{"name": "directions", "text": "named"}]},
+        message="open",
+        message_again="again",
+        after_hours_message="closed",
+        hours={"mon": "closed"},
+    )
+    assert template(loaded) == "closed"
+    assert template(loaded, again=True) == "again"
+    assert template(loaded, message="directions", again=True) == "named"
+    assert template(loaded, message=" directions ") == "named"
+
+
+@pytest.mark.parametrize("name", ["Directions", "nothing", "\x00{{contact.name}}", "x" * 5000])
+def test_a_name_there_is_not_loses_no_text(name: str) -> None:
+    loaded = config({"message": [{"name": "directions", "text": "named"}]}, message="own")
+    chosen = choose(loaded.number[0], loaded, ahead(message=name), again=False)
+    assert chosen.template == "own"
+    assert chosen.note.startswith("there is no [[message]] named ")
+    assert len(chosen.note) < 100
+    assert chosen.note.isprintable()

@@ -39,6 +39,13 @@ def test_the_least_config_has_the_defaults_of_the_product(folder: Path) -> None:
     assert (number.ring_timeout, number.abandoned_after, number.cooldown) == (15, 5, 86_400)
     assert number.text_at == "ring_timeout"
     assert config.limits.max_age == 900
+    assert config.limits.catch_up_max_age == 1800
+    assert (config.limits.adjacent, config.limits.per_prefix) == (5, 50)
+    assert (number.delay, number.message_again, number.quiet_spans) == (0, "", ())
+    assert (number.quiet, number.quiet_zone) == ("defer", "caller")
+    assert (config.agi.enabled, config.agi.listen) == (True, "127.0.0.1:4574")
+    assert (config.agi.deadline, config.agi.networks) == (0.2, ())
+    assert (config.pbx[0].verstat, config.pbx[0].not_human) == ("ignore", ())
 
 
 def test_a_number_inherits_what_it_does_not_say() -> None:
@@ -63,6 +70,53 @@ cooldown = "1h30m"
     assert (second.ring_timeout, second.cooldown) == (25, 0)
     assert second.outcomes == (Outcome.BUSY,)
     assert second.did == "+12125550101"
+
+
+def test_quiet_hours_are_inherited_and_may_be_taken_back() -> None:
+    config = loads(
+        BASE
+        + '[[number]]\ndid = "2125550101"\nquiet_hours = ""\n'
+        + '[defaults]\nquiet_hours = "21:00-08:00"\n'
+    )
+    assert [len(number.quiet_spans) for number in config.number] == [1, 0]
+    # What a catch-all makes of a DID keeps them.
+    assert config.number_for("2125550100") == config.number[0]
+    everything = catch_all(quiet_hours="21:00-08:00").number_for("2125550100")
+    assert everything is not None
+    assert everything.quiet_spans == config.number[0].quiet_spans
+
+
+def test_a_named_message_is_found_by_its_name() -> None:
+    config = loads(
+        BASE
+        + '[[message]]\nname = "directions"\ntext = "1 Example Street"\n'
+        + '[[message]]\nname = "parts-2.b_c"\ntext = "In stock"\n'
+    )
+    for name, text in ((" directions ", "1 Example Street"), ("parts-2.b_c", "In stock")):
+        named = config.message_named(name)
+        assert named is not None
+        assert named.text == text
+    for name in ("", "Directions", "directions\x00", "*"):
+        assert config.message_named(name) is None
+    assert config.redacted()["message"][0] == {"name": "directions", "text": "1 Example Street"}
+
+
+def test_who_may_use_hooks_is_told_by_addresses_and_networks() -> None:
+    config = loads(BASE + '[agi]\nallow = ["192.0.2.10", "2001:db8::/32"]\ndeadline = "150ms"\n')
+    assert [str(network) for network in config.agi.networks] == ["192.0.2.10/32", "2001:db8::/32"]
+    assert config.agi.deadline == 0.15
+
+
+def test_a_named_message_of_conf_d_is_added_and_its_mistakes_are_found_there(folder: Path) -> None:
+    message = '[[message]]\nname = "a"\ntext = "A"\n'
+    write(folder / "textback.toml", BASE + message)
+    write(folder / "conf.d" / "50-more.toml", message.replace('"a"', '"b"'))
+    assert [m.name for m in load(folder / "textback.toml").message] == ["a", "b"]
+    write(folder / "conf.d" / "50-more.toml", message)
+    with pytest.raises(ConfigError) as caught:
+        load(folder / "textback.toml")
+    assert len(caught.value.errors) == 1
+    assert "50-more.toml:2: message.name: 'a' is already at " in caught.value.errors[0]
 
 
 def test_hours_are_inherited_as_a_whole() -> None:
@@ -107,6 +161,35 @@ def test_a_did_is_recognised_however_the_trunk_spells_it(did: str, spelt: list[s
         assert found.sender == "+12125550100"
     for other in ("+12125550109", "", "h", "anonymous", "x" * 1000):
         assert config.number_for(other) is None
+
+
+def test_a_number_abroad_is_found_as_its_own_trunk_spells_it() -> None:
+    config = loads(BASE + '\n[[number]]\ndid = "+442079460131"\nlabel = "London"\n')
+    for received in ("02079460131", "+442079460131", "442079460131", "011442079460131"):
+        found = config.number_for(received)
+        assert found is not None, received
+        assert (found.label, found.did) == ("London", "+442079460131")
+    for other in ("02079460132", "7946013", "s", ""):
+        assert config.number_for(other) is None
+    main = config.number_for("2125550100")
+    assert main is not None
+    assert main.did == "+12125550100"
+
+
+def test_callers_are_read_as_in_the_numbers_country_and_then_as_in_the_businesss() -> None:
+    config = loads(
+        BASE
+        + '\n[[number]]\ndid = "+442079460131"\n\n[[number]]\ndid = "5000"\nsender = "Acme"\n'
+        + '\n[[number]]\ndid = "*"\n'
+    )
+    for received, countries in {
+        "2125550100": ("US",),
+        "02079460131": ("GB", "US"),
+        "5000": ("US",),
+        "+493023125123": ("DE", "US"),  # the catch-all's
+    }.items():
+        assert config.countries_read(config.number_for(received)) == countries
+    assert config.countries_read(None) == ("US",)
 
 
 def test_a_catch_all_takes_what_no_other_number_takes() -> None:
@@ -185,7 +268,7 @@ block_files = ["block.txt"]
     [
         *(("15s", 15), ("5m", 300), ("24h", 86_400), ("7d", 604_800), ("1h30m", 5400)),
         *(("15", 15), (15, 15), (0.5, 0.5), ("0s", 0), (" 5 M ", 300), ("1d 12h", 129_600)),
-        ("1.5h", 5400),
+        *(("1.5h", 5400), ("200ms", 0.2), ("1s500ms", 1.5)),
     ],
 )
 def test_a_duration_is_read(value: object, seconds: float) -> None:

@@ -20,6 +20,8 @@ from textback.config_load import loads
         ('secret = "s3cret"', 'secret = "changeme"', ":5: pbx.secret: is still the sample's"),
         ('secret = "s', 'host = "10.0.0.5"\nsecret = "s', ":5: pbx.host: the AMI secret crosses"),
         ('secret = "s', 'unknown_presentation = "send"\nsecret = "s', "callers who withheld"),
+        ('secret = "s', 'verstat = "passed"\nsecret = "s', "unless the dialplan sets TEXTBACK_VER"),
+        ('secret = "s', 'cdr_utc = true\nsecret = "s', "pbx.cdr_utc: has no effect without"),
         ('"pa55"', '"pa55"\nreceipts = false', "smsc.receipts: no text is ever known"),
         ('"pa55"', '"pa55"\nreceipts_by_text = true', "what then passes for a receipt"),
         ('"pa55"', '"pa55"\non_uncertain = "resend"', "up to 10 callers may get the same text"),
@@ -33,6 +35,25 @@ from textback.config_load import loads
         ('"+12125550100"', '"+12125550100"\noutcomes = []', "no call is ever texted"),
         ('"+12125550100"', '"+12125550100"\nenabled = false', "every number is switched off"),
         ('"+12125550100"', '"+12125550100"\nhours = { mon = "24h" }', "have no effect without"),
+        ("0100", '0100"\nquiet = "skip', "number.quiet: has no effect without quiet_hours"),
+        ("0100", '0100"\nquiet_zone = "business', "number.quiet_zone: has no effect without"),
+        (
+            "0100",
+            '0100"\ncooldown = 0\nmessage_again = "{{business.name}} STOP',
+            "number.message_again: is never sent, since cooldown is 0",
+        ),
+        ("0100", '0100"\nmessage_again = "{{business.name}}', "message_again: does not say how"),
+        ("[[pbx]]", '[agi]\nlisten = "0.0.0.0:4574"\n[[pbx]]', "agi.allow lets nobody in"),
+        (
+            "[[pbx]]",
+            '[agi]\nlisten = "[::]:4574"\n[[pbx]]\nhost = "pbx.example.net"\ntls = true',
+            "agi.listen: a hook from pbx.example.net is refused: a name",
+        ),
+        (
+            "[[pbx]]",
+            '[agi]\nlisten = "0.0.0.0:4574"\nallow = ["0.0.0.0/0"]\n[[pbx]]',
+            "agi.allow: lets everybody in",
+        ),
         ("[[pbx]]", '[console]\nlisten = "0.0.0.0:8480"\n[[pbx]]', "the console has no login"),
         ("[[pbx]]", '[limits]\ncountries = ["*"]\n[[pbx]]', "any country may be texted"),
     ],
@@ -41,6 +62,21 @@ def test_what_is_probably_not_meant_is_warned_of(old: str, new: str, warning: st
     assert old in BASE
     warnings = loads(BASE.replace(old, new, 1)).warnings
     assert len([w for w in warnings if warning in w]) == 1, warnings
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        '[agi]\nlisten = "0.0.0.0:4574"\nallow = ["192.0.2.0/24"]\n',
+        '[agi]\nlisten = "0.0.0.0:4574"\nenabled = false\n',
+        '[[pbx]]\nname = "other"\nhost = "192.0.2.10"\nsecret = "s3cret"\ntls = true\n'
+        '[agi]\nlisten = "0.0.0.0:4574"\n',
+        '[defaults]\nquiet = "skip"\nquiet_hours = "21:00-08:00"\n',
+        '[[message]]\nname = "directions"\ntext = "{{business.name}}, 1 Example Street. STOP"\n',
+    ],
+)
+def test_what_may_well_be_meant_is_not_warned_of(table: str) -> None:
+    assert loads(BASE + table).warnings == ()
 
 
 def test_a_warning_on_an_inherited_message_is_given_once_where_it_is_written() -> None:
@@ -71,3 +107,13 @@ def test_the_size_of_a_message_is_warned_of(message: str, warnings: list[str]) -
     assert len(config.warnings) == len(warnings)
     for given_warning, expected in zip(config.warnings, warnings, strict=True):
         assert expected in given_warning
+
+
+def test_a_named_message_is_sized_for_the_number_with_the_longest_words() -> None:
+    text = "{{number.label}} STOP {{business.name}}" + "x" * 110
+    named = f'[[message]]\nname = "a"\ntext = "{text} ☎"\n'
+    numbers = 'label = "A"\n[[number]]\ndid = "+12125550101"\nlabel = "' + "B" * 40 + '"\n'
+    warnings = loads(BASE + numbers + named, measure=fake_measure).warnings
+    assert len(warnings) == 2
+    assert "message.text: '☎' cannot be sent in GSM 03.38" in warnings[0]
+    assert "message.text: is 3 segments" in warnings[1]

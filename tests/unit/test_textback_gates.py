@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.verdicts import CALL, MOMENT, NOW, ahead, config, reason, verdict
+from tests.unit.verdicts import CALL, MOMENT, NOW, ahead, config, gate, reason, verdict
 from textback.config_load import catch_all
-from textback.decide import GATES, History, explain_gates
+from textback.decide import GATES, History, decide_offer, explain_gates
 from textback.model import (
     Call,
     Direction,
@@ -22,6 +22,16 @@ from textback.model import (
     Reason,
     Send,
     Skip,
+    Source,
+)
+
+
+#: CEL does not tell whether a message was left.
+MAILBOX = ahead(
+    source=Source.CEL,
+    late=True,
+    outcome=Outcome.VOICEMAIL_NO_MESSAGE,
+    may_become=frozenset({Outcome.VOICEMAIL_NO_MESSAGE, Outcome.VOICEMAIL_LEFT}),
 )
 
 
@@ -54,7 +64,20 @@ def test_an_unanswered_call_is_texted_from_the_number_that_was_dialled() -> None
         (ahead(did=""), {}, {}, Reason.NOT_WATCHED),
         (ahead(did="s"), {}, {}, Reason.NOT_WATCHED),
         (ahead(), {}, {"enabled": False}, Reason.NUMBER_DISABLED),
+        (ahead(handled="TEXTBACK=no"), {}, {}, Reason.HANDLED),
+        (ahead(handled="agi", told_missed="agi"), {}, {}, Reason.HANDLED),
+        (ahead(handled="agi"), {}, {"enabled": False}, Reason.NUMBER_DISABLED),
+        (ahead(handled="agi", outcome=Outcome.ANSWERED), {}, {}, Reason.HANDLED),
         (ahead(outcome=Outcome.ANSWERED), {}, {}, Reason.ANSWERED),
+        (ahead(outcome=Outcome.ANSWERED, gap=True), {}, {}, Reason.ANSWERED),
+        (MAILBOX, {}, {}, Reason.SEND),
+        (MAILBOX, {}, {"outcomes": ["voicemail_no_message"]}, Reason.OUTCOME_OFF),
+        (
+            replace(MAILBOX, source=Source.AMI),
+            {},
+            {"outcomes": ["voicemail_no_message"]},
+            Reason.SEND,
+        ),
         (ahead(outcome=Outcome.IVR_ABANDONED), {}, {}, Reason.OUTCOME_OFF),
         (ahead(), {}, {"outcomes": ["busy"]}, Reason.OUTCOME_OFF),
         (ahead(), {}, {"outcomes": []}, Reason.OUTCOME_OFF),
@@ -166,6 +189,191 @@ def test_the_gates_tell_what_was_found_and_what_it_was_held_against() -> None:
     assert next(g for g in made.gates if g.name == "watched").value == "+12125550100 (Main line)"
 
 
+# --- what the dialplan says -------------------------------------------------------------------
+
+TOLD = ahead(told_missed="agi", told_at=MOMENT.plus(-5))
+
+
+@pytest.mark.parametrize("outcome", [o for o in Outcome if o is not Outcome.UNKNOWN])
+def test_a_call_the_dialplan_calls_missed_is_texted_at_its_end_unless_a_person_answered(
+    outcome: Outcome,
+) -> None:
+    call = replace(TOLD, outcome=outcome, waited=0.0)
+    made = verdict(call, rules=config(outcomes=["busy"]))
+    answered = outcome is Outcome.ANSWERED
+    assert reason(made) is (Reason.ANSWERED if answered else Reason.SEND)
+
+
+def test_a_call_seen_in_part_is_texted_on_the_word_of_the_dialplan_and_not_on_a_guess() -> None:
+    unseen = replace(TOLD, gap=True, outcome=Outcome.UNKNOWN)
+    told = verdict(replace(unseen, phase=Phase.HINTED, source=Source.AGI))
+    assert reason(told) is Reason.SEND
+    assert gate(told, "seen_whole").value == "the dialplan says it is missed (agi)"
+    assert reason(verdict(unseen)) is Reason.UNKNOWN_CALL
+
+
+def test_a_named_message_is_sent_and_one_there_is_not_is_noted() -> None:
+    rules = config({"message": [{"name": "late", "text": "We are late, {{contact.name}}."}]})
+    made = verdict(ahead(message="late"), rules=rules)
+    assert isinstance(made, Send)
+    assert made.text == "We are late, there."
+    assert gate(made, "template").value.endswith("[[message]] late")
+    other = verdict(ahead(message="later\x1b[2J"), rules=rules)
+    assert isinstance(other, Send)
+    assert other.text.startswith("Hi there, this is Acme Dental.")
+    assert gate(other, "template").value.endswith(
+        "characters, message; there is no [[message]] named 'later?[2J'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("policy", "said", "passes"),
+    [
+        ("ignore", "TN-Validation-Failed", True),
+        ("ignore", "", True),
+        ("not_failed", "TN-Validation-Failed", False),
+        ("not_failed", "Signature failed", False),
+        ("not_failed", "", True),
+        ("not_failed", "something new", True),
+        ("not_failed", "C", True),
+        ("passed", "TN-Validation-Passed-A", True),
+        ("passed", "success", True),
+        ("passed", "B", True),
+        ("passed", "C", False),
+        ("passed", "No-TN-Validation", False),
+        ("passed", "", False),
+        ("passed", "something new", False),
+    ],
+)
+def test_what_the_carrier_says_of_the_number_is_held_against_the_policy(
+    policy: str, said: str, passes: bool
+) -> None:
+    rules = config({"pbx": [{"secret": "x", "verstat": policy}]})
+    made = verdict(ahead(verstat=said), rules=rules)
+    assert reason(made) is (Reason.SEND if passes else Reason.VERSTAT)
+    asked = gate(made, "verstat")
+    assert asked.passed == passes
+    assert asked.rule == f"verstat = {policy}"
+    assert said in asked.value
+
+
+# --- the second miss --------------------------------------------------------------------------
+
+
+def ago(*minutes: float) -> dict[str, Any]:
+    texts = tuple(NOW - timedelta(minutes=m) for m in minutes)
+    return {"last_text": texts[0], "recent_texts": texts} if texts else {}
+
+
+@pytest.mark.parametrize(
+    ("history", "text", "value"),
+    [
+        (ago(), "first", "no text before"),
+        (ago(25 * 60), "first", "last text 25 h ago"),
+        (ago(60), "again", "last text 1 h ago: the second"),
+        (ago(60, 25 * 60), "again", "last text 1 h ago: the second"),
+        (ago(60, 120), None, "last text 1 h ago, and 2 in all"),
+        (ago(1, 2, 3), None, "last text 1 min ago, and 3 in all"),
+        ({**ago(60), "waiting": True}, None, "last text 1 h ago, and it has not left yet"),
+        (ago(-60), "again", "last text 1 h ahead of the clock: the second"),
+        (ago(-60 * 24 * 300), "first", "last text 300 days ahead of the clock"),
+        (ago(-60 * 24 * 300, 60), "again", "last text 1 h ago: the second"),
+    ],
+)
+def test_the_second_miss_in_the_cooldown_gets_its_own_text_and_a_third_none(
+    history: dict[str, Any], text: str | None, value: str
+) -> None:
+    rules = config(message="first", message_again="again")
+    made = verdict(history=History(**history), rules=rules)
+    if text is None:
+        assert reason(made) is Reason.COOLDOWN
+    else:
+        assert isinstance(made, Send)
+        assert made.text == text
+    asked = gate(made, "cooldown")
+    assert asked.value == value
+    again = text != "first"
+    assert asked.rule == "cooldown = 24h" + (", one more with message_again" if again else "")
+
+
+def test_without_a_second_message_the_second_miss_gets_none() -> None:
+    made = verdict(history=History(**ago(60)), rules=config(message_again=""))
+    assert reason(made) is Reason.COOLDOWN
+
+
+# --- calls that were learnt of afterwards -----------------------------------------------------
+
+
+def late(seconds: float, **changes: Any) -> Call:
+    return ahead(at=MOMENT.plus(-seconds), late=True, source=Source.CDR, **changes)
+
+
+@pytest.mark.parametrize(
+    ("call", "limits", "expected"),
+    [
+        (late(1000), {}, Reason.SEND),  # older than max_age
+        (late(1800), {}, Reason.SEND),
+        (late(1801), {}, Reason.TOO_OLD),
+        (late(70), {"catch_up_max_age": "1m"}, Reason.TOO_OLD),
+        (late(0), {"catch_up_max_age": 0}, Reason.TOO_OLD),
+        (late(0, outcome=Outcome.UNKNOWN), {}, Reason.UNKNOWN_CALL),
+        (late(0, presentation=Presentation.UNKNOWN), {}, Reason.PRESENTATION_UNKNOWN),
+        # Only told late, by a resync: its end was seen.
+        (ahead(late=True), {"catch_up_max_age": 0}, Reason.SEND),
+    ],
+)
+def test_a_call_from_the_records_has_an_age_of_its_own(
+    call: Call, limits: dict[str, Any], expected: Reason
+) -> None:
+    assert reason(verdict(call, rules=config({"limits": limits}))) is expected
+
+
+def test_a_call_from_the_records_says_so_and_its_text_has_no_more_time_than_the_call() -> None:
+    made = verdict(late(1000))
+    assert isinstance(made, Send)
+    assert gate(made, "seen_whole").value == "told late, by Asterisk's CDR"
+    assert gate(made, "age").rule == "catch_up_max_age = 30m"
+    assert made.expires == NOW + timedelta(seconds=800)
+    unknown = verdict(late(0, presentation=Presentation.UNKNOWN))
+    assert gate(unknown, "presentation").value == "Asterisk's CDR does not say"
+
+
+# --- the breaker ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("history", "limits", "hold"),
+    [
+        ({"adjacent": 4, "same_prefix": 49}, {}, ""),
+        (
+            {"adjacent": 5},
+            {},
+            "5 other callers of +121255501xx texted in the last hour (adjacent = 5)",
+        ),
+        (
+            {"same_prefix": 50},
+            {},
+            "50 other callers of +1212555xxxx texted in the last hour (per_prefix = 50)",
+        ),
+        ({"adjacent": 99, "same_prefix": 99}, {"adjacent": 0, "per_prefix": 0}, ""),
+        (
+            {"adjacent": 1},
+            {"adjacent": 1},
+            "1 other caller of +121255501xx texted in the last hour (adjacent = 1)",
+        ),
+    ],
+)
+def test_a_flood_from_one_block_of_numbers_is_held_and_never_dropped(
+    history: dict[str, Any], limits: dict[str, Any], hold: str
+) -> None:
+    made = verdict(history=History(**history), rules=config({"limits": limits}))
+    assert isinstance(made, Send)
+    assert made.hold == hold
+    held = [g.name for g in made.gates if g.value.startswith("held: ")]
+    assert bool(held) == bool(hold)
+    assert all(g.passed for g in made.gates)
+
+
 def test_every_gate_explains_itself_in_one_line() -> None:
     explained = explain_gates()
     assert [name for name, _ in explained] == [name for name, _ in GATES]
@@ -185,6 +393,8 @@ HOSTILE = st.text(max_size=80) | st.sampled_from(["+12125550123", "anonymous", "
     name=HOSTILE,
     context=HOSTILE,
     tainted=st.just("") | HOSTILE,
+    said=st.just("") | HOSTILE,
+    verstat=HOSTILE,
     phase=st.sampled_from(Phase),
     outcome=st.sampled_from(Outcome),
     waited=st.floats(allow_nan=False),
@@ -197,6 +407,8 @@ def test_nothing_a_caller_sends_breaks_the_verdict(
     name: str,
     context: str,
     tainted: str,
+    said: str,
+    verstat: str,
     phase: Phase,
     outcome: Outcome,
     waited: float,
@@ -208,12 +420,19 @@ def test_nothing_a_caller_sends_breaks_the_verdict(
         caller_name=name,
         context=context,
         tainted=tainted,
+        handled="",
+        told_missed=said,
+        message=said,
+        verstat=verstat,
         phase=phase,
         outcome=outcome,
         waited=waited,
     )
     for rules in (config(), catch_all("US")):
-        made = verdict(call, History(contact_name=name, opted_out=tainted), rules)
+        known = History(contact_name=name, opted_out=tainted)
+        offered = decide_offer(call, known, rules, NOW, said)
+        assert all(g.value.isprintable() and g.rule.isprintable() for g in offered.gates)
+        made = verdict(call, known, rules)
         if made is not None:
             assert all(g.value.isprintable() and g.rule.isprintable() for g in made.gates)
         if isinstance(made, Send):

@@ -7,7 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textback import phone
-from textback.phone import Kind, NumberList, list_entry, mask, read, same, to_e164
+from textback.phone import (
+    Kind,
+    NumberList,
+    country_of,
+    list_entry,
+    mask,
+    read,
+    read_any,
+    read_dialled,
+    same,
+    to_e164,
+)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +43,17 @@ from textback.phone import Kind, NumberList, list_entry, mask, read, same, to_e1
         ("+33612345678", "US", "+33612345678"),
         ("12125550123", "GB", "+12125550123"),
         ("5552345678", "US", "+15552345678"),  # fits the plan, though no such area is assigned
+        ("011447700900123", "US", "+447700900123"),
+        ("00491713920012", "US", "+491713920012"),
+        ("+491713920012", "US", "+491713920012"),
+        ("01713920012", "DE", "+491713920012"),
+        ("00491713920012", "DE", "+491713920012"),
+        ("491713920012", "DE", "+491713920012"),  # not a subscriber of Leer, 0491
+        ("0016465550101", "DE", "+16465550101"),
+        ("447700900123", "GB", "+447700900123"),
+        ("4366412345678", "AT", "+4366412345678"),
+        ("393331234567", "IT", "+393331234567"),  # no trunk prefix there:
+        ("3933312345", "IT", "+393933312345"),  # 393 begins mobiles as well
     ],
 )
 def test_a_number_is_read_as_it_is_written_in_that_country(
@@ -102,6 +124,73 @@ def test_a_few_digits_are_an_extension_except_where_all_numbers_are_short() -> N
     assert read("1640", "DE").kind is Kind.SHORT  # a pager, says the plan
     assert read("221234", "DE").kind is Kind.SHORT
     assert read("221234", "GL").e164 == "+299221234"
+
+
+def test_a_trunk_prefix_twice_is_no_number() -> None:
+    assert read("000447700900123", "DE").kind is Kind.INVALID
+    assert read("0442079460123", "DE").kind is not Kind.INVALID
+
+
+@pytest.mark.parametrize(
+    ("raw", "countries", "e164"),
+    [
+        ("07700900123", ["GB", "US"], "+447700900123"),
+        ("07700900123", ["US", "GB"], "+447700900123"),
+        ("6465550101", ["US", "GB"], "+16465550101"),
+        # A number of the first country is not looked for in the next, however new its block.
+        ("5552345678", ["US", "GB"], "+15552345678"),
+        ("(212) 555-0123", ["US"], "+12125550123"),
+        ("101", ["GB", "US"], ""),
+        ("anonymous", ["GB", "US"], ""),
+        ("nonsense", ["GB", "US"], ""),
+    ],
+)
+def test_a_number_is_read_in_the_first_country_it_is_one_in(
+    raw: str, countries: list[str], e164: str
+) -> None:
+    assert read_any(raw, countries).e164 == e164
+
+
+def test_what_is_no_number_anywhere_keeps_its_reason() -> None:
+    assert read_any("anonymous", ["GB", "US"]).kind is Kind.WITHHELD
+    assert read_any("", ["GB", "US"]).kind is Kind.NONE
+    assert read_any("nonsense", ["GB", "US"]) == read("nonsense", "GB")
+
+
+@pytest.mark.parametrize(
+    ("dialled", "country", "e164"),
+    [
+        ("6465550170", "US", "+16465550170"),
+        ("96465550170", "US", "+16465550170"),
+        ("916465550170", "US", "+16465550170"),
+        ("*676465550170", "US", "+16465550170"),
+        ("*6796465550170", "US", "+16465550170"),
+        ("9011447911123456", "US", "+447911123456"),
+        ("97185550123", "US", "+17185550123"),  # not the Emirates
+        ("001713920012", "DE", "+491713920012"),
+        ("0033612345678", "DE", "+33612345678"),
+        ("*31#01713920012", "DE", "+491713920012"),
+        ("907911123456", "GB", "+447911123456"),
+        ("447911123456", "US", ""),  # nobody dials a foreign number so
+        ("+447911123456", "US", "+447911123456"),
+        ("1011", "US", ""),
+        ("911", "US", ""),
+        ("*97", "US", ""),
+        ("", "US", ""),
+    ],
+)
+def test_what_is_dialled_inside_is_read_behind_the_code_for_a_line(
+    dialled: str, country: str, e164: str
+) -> None:
+    assert read_dialled(dialled, country).e164 == e164
+
+
+def test_the_country_of_a_number_is_known_only_from_a_number_in_full() -> None:
+    assert country_of("+12125550100") == "US"
+    assert country_of("+442079460131") == "GB"
+    assert country_of("+493023125123") == "DE"
+    for nowhere in ("2125550100", "+80012345678", "+447700900123", "+7", "s", "*", "", "+١٢"):
+        assert country_of(nowhere) == ""
 
 
 def test_a_number_of_an_unassigned_block_is_told_apart() -> None:
@@ -182,6 +271,9 @@ def test_no_text_breaks_the_reader(raw: str, country: str) -> None:
     assert found.shown.isprintable()
     assert len(found.shown) <= phone.MAX_LENGTH + 3
     assert mask(raw) == mask(raw).strip("\r\n\0")
+    for other in (read_dialled(raw, country), read_any(raw, [country, "US"])):
+        assert (other.e164 == "") == (other.kind.value in {"none", "withheld", "short", "invalid"})
+    assert country_of(raw) == "" or raw.startswith("+")
 
 
 @given(st.text(alphabet="+0123456789 ()-.", max_size=20), st.sampled_from(["US", "GB", "DE"]))

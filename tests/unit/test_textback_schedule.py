@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textback.config import Hours
-from textback.schedule import ALWAYS, Span, Week, parse_days, parse_holiday, parse_spans
+from textback.schedule import (
+    ALWAYS,
+    Span,
+    Week,
+    parse_days,
+    parse_holiday,
+    parse_quiet,
+    parse_spans,
+)
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -55,6 +63,33 @@ def test_spans_are_read(text: str, spans: list[tuple[int, int]]) -> None:
 def test_a_wrong_span_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"span|time|overlap|once"):
         parse_spans(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "spans"),
+    [
+        ("", []),
+        ("21:00-08:00", [(1260, 1920)]),
+        ("12:00-13:00, 20:00-9:00", [(720, 780), (1200, 1980)]),
+        ("00:01-24:00", [(1, 1440)]),
+    ],
+)
+def test_quiet_hours_are_read(text: str, spans: list[tuple[int, int]]) -> None:
+    assert parse_quiet(text) == tuple(Span(*s) for s in spans)
+
+
+@pytest.mark.parametrize(
+    "text", ["24h", "closed", "open", "9pm-8am", "00:00-24:00", "21:00-21:00", "20:00-09:00, x"]
+)
+def test_quiet_hours_that_are_none_or_all_day_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"span|whole day|once"):
+        parse_quiet(text)
+
+
+@pytest.mark.parametrize("text", ["00:00-12:00, 12:00-24:00", "18:00-06:00, 06:00-18:00"])
+def test_quiet_hours_that_fill_the_day_in_parts_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="whole day"):
+        parse_quiet(text)
 
 
 def test_days_are_read_in_ranges_lists_and_round_the_week() -> None:
