@@ -1,0 +1,1 @@
+"""What Asterisk wrote down of its calls: CEL and CDR files, read after an outage."""
