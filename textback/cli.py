@@ -17,6 +17,7 @@ from textback import (
     cli_send,
     cli_service,
     cli_simulate,
+    cli_stats,
 )
 from textback.cli_common import DEFAULT_CONFIG, Commands
 
@@ -67,6 +68,7 @@ app.command("version", rich_help_panel=SERVICE)(cli_service.version)
 
 app.command("why", rich_help_panel=CALLS)(cli_calls.why)
 app.command("calls", rich_help_panel=CALLS)(cli_calls.calls)
+app.command("stats", rich_help_panel=CALLS)(cli_stats.stats)
 
 app.command("queue", rich_help_panel=TEXTS)(cli_outbox.queue)
 app.command("hold", rich_help_panel=TEXTS)(cli_outbox.hold)

@@ -76,7 +76,7 @@ def doctor(
 
 async def _examine(config: Config, listen: float, bind: bool) -> AsyncIterator[Check]:
     # Only here: an HTTP client is half of this program's start, and most commands need none.
-    from textback import doctor_links
+    from textback import doctor_agi, doctor_links, doctor_numbers, doctor_records
 
     yield examination.check_daemon(config)
     for check in await examination.check_store(config):
@@ -95,6 +95,9 @@ async def _examine(config: Config, listen: float, bind: bool) -> AsyncIterator[C
             continue
         seen = doctor_links.calls_seen(pbx, parts)
         async for check in doctor_links.check_pbx(pbx, listen=listen, seen=seen):
+            yield check
+    for pbx in config.pbx:
+        for check in await doctor_records.check(config, pbx, parts):
             yield check
     for smsc in config.smsc:
         if parts is not None and not bind:
@@ -115,6 +118,10 @@ async def _examine(config: Config, listen: float, bind: bool) -> AsyncIterator[C
                 "receipts = false: whether a text arrived is never known",
                 "set receipts = true unless the carrier charges for them",
             )
+    for check in await doctor_agi.check_agi(config, parts):
+        yield check
+    for check in await doctor_numbers.check_calls(config, parts):
+        yield check
 
 
 def _show(check: Check, as_json: bool) -> None:

@@ -183,7 +183,11 @@ async def _check_content(store: Store, path: Path) -> list[Check]:
         )
     if states[OutboxState.HELD]:
         found.append(
-            warn("texts", f"{states[OutboxState.HELD]} held by an operator", "textback queue")
+            warn(
+                "texts",
+                f"{states[OutboxState.HELD]} held, by an operator or by the breaker",
+                "textback queue --state held; then textback release or textback drop",
+            )
         )
     oldest = await store.oldest_queued()
     if oldest is not None:

@@ -19,7 +19,7 @@ import aiohttp
 
 from ami_listener.actions import ActionRefused, AmiAction, AmiError
 from ami_listener.connection import Connection, LoginRefused
-from ami_listener.permissions import READ_CLASSES, check_permissions
+from ami_listener.permissions import OPTIONAL_READ_CLASSES, READ_CLASSES, check_permissions
 from ami_listener.settings import PbxSettings
 from ami_listener.wire import event_name, parse_headers
 from sms_gateway.link import Route
@@ -162,6 +162,14 @@ async def _permissions(area: str, pbx: PbxConfig, connection: Connection) -> lis
                 f"add {name} to read; {MANAGER_FIX}",
             )
         )
+    found += [
+        warn(
+            area,
+            f"read lacks {name}: {OPTIONAL_READ_CLASSES[name]}",
+            f"only if your dialplan uses it: add {name} to read; {MANAGER_FIX}",
+        )
+        for name in granted.missing_optional or ()
+    ]
     if granted.missing_read == ():
         found.append(ok(area, f"read has all of {', '.join(READ_CLASSES)}"))
     if granted.missing_actions:

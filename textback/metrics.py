@@ -24,7 +24,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from textback import __version__
-from textback.model import Call, OutboxState, Phase, Reason, ReceiptState
+from textback.model import Call, HookResult, OutboxState, Phase, Reason, ReceiptState
 from textback.observer import Observer
 
 #: Seconds from the deciding event to submit_sm on the wire. The aim is 0.02 when idle.
@@ -46,6 +46,8 @@ SUBMIT_BUCKETS = (
     300.0,
     900.0,
 )
+#: Seconds a dialplan hook takes. The deadline is 0.2.
+HOOK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.5, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,80 @@ class Part:
     up: bool
     state: str
     counters: Mapping[str, int]
+
+
+class _Alarms(Collector):
+    """Reads the alarms when scraped."""
+
+    def __init__(self, read: Callable[[], Iterable[tuple[str, bool, int]]]):
+        self._read = read
+
+    def describe(self) -> Iterable[Metric]:
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        stands = GaugeMetricFamily("textback_alarm", "1 while this alarm stands", labels=["alarm"])
+        raised = CounterMetricFamily(
+            "textback_alarms_raised", "Times this alarm was raised", labels=["alarm"]
+        )
+        for name, stands_now, times in self._read():
+            stands.add_metric([name], float(stands_now))
+            raised.add_metric([name], times)
+        return [stands, raised]
+
+
+class _Agi(Collector):
+    """Reads the FastAGI port when scraped: it counts for itself."""
+
+    def __init__(self, read: Callable[[], Mapping[str, int]]):
+        self._read = read
+
+    def describe(self) -> Iterable[Metric]:
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        seen = CounterMetricFamily(
+            "textback_agi", "What the FastAGI port counted, by kind", labels=["what"]
+        )
+        for what, count in sorted(self._read().items()):
+            seen.add_metric([what], count)
+        return [seen]
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """What was learnt from one PBX's records, and which of them cannot be read."""
+
+    pbx: str
+    calls: Mapping[tuple[str, str], int]  #: by source and outcome
+    unreadable: tuple[str, ...]
+
+
+class _Records(Collector):
+    """Reads catch-up when scraped: it counts for itself."""
+
+    def __init__(self, read: Callable[[], Iterable[CaughtUp]]):
+        self._read = read
+
+    def describe(self) -> Iterable[Metric]:
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        calls = CounterMetricFamily(
+            "textback_caught_up_calls",
+            "Calls learnt of afterwards, by what told of them and how they ended",
+            labels=["pbx", "source", "outcome"],
+        )
+        unreadable = GaugeMetricFamily(
+            "textback_records_unreadable",
+            "Sources of catch-up that are configured and could not be read the last time",
+            labels=["pbx"],
+        )
+        for caught in self._read():
+            for (source, outcome), count in sorted(caught.calls.items()):
+                calls.add_metric([caught.pbx, source, outcome], count)
+            unreadable.add_metric([caught.pbx], len(caught.unreadable))
+        return [calls, unreadable]
 
 
 class _Links(Collector):
@@ -139,6 +215,18 @@ class Metrics(Observer):
             buckets=SUBMIT_BUCKETS,
             registry=self.registry,
         )
+        self._hooks = Counter(
+            "textback_hooks",
+            "Dialplan hooks answered, by hook and what TEXTBACK_RESULT was set to",
+            ["hook", "result"],
+            registry=self.registry,
+        )
+        self._hook_seconds = Histogram(
+            "textback_hook_seconds",
+            "From Asterisk's connection to the answer being on its way to it",
+            buckets=HOOK_BUCKETS,
+            registry=self.registry,
+        )
         self._texts = Gauge(
             "textback_texts", "Texts in the store, by state", ["state"], registry=self.registry
         )
@@ -185,6 +273,23 @@ class Metrics(Observer):
     ) -> None:
         """Read the links at each scrape with these."""
         self.registry.register(_Links(read_ami, read_smpp))
+
+    def watch_agi(self, read: Callable[[], Mapping[str, int]]) -> None:
+        """Read what the FastAGI port counted at each scrape."""
+        self.registry.register(_Agi(read))
+
+    def hook(self, hook: str, result: HookResult, seconds: float) -> None:
+        """A dialplan hook was answered, `seconds` after Asterisk connected."""
+        self._hooks.labels(hook, result.value).inc()
+        self._hook_seconds.observe(seconds)
+
+    def watch_records(self, read: Callable[[], Iterable[CaughtUp]]) -> None:
+        """Read what catch-up came to at each scrape."""
+        self.registry.register(_Records(read))
+
+    def watch_alarms(self, read: Callable[[], Iterable[tuple[str, bool, int]]]) -> None:
+        """Read the alarms at each scrape: name, whether it stands, times raised."""
+        self.registry.register(_Alarms(read))
 
     def call(self, call: Call) -> None:
         if call.phase is Phase.ENDED:

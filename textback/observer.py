@@ -17,6 +17,9 @@ class Observer:
     def state(self, state: OutboxState) -> None:
         """A text has come into this state."""
 
+    def held(self, reason: str) -> None:
+        """A text was written and is held back by the service itself, not by an operator."""
+
     def submission(self, route: str, result: str) -> None:
         """A carrier answered: "accepted", "refused", "later" or "unsure"."""
 
@@ -28,3 +31,42 @@ class Observer:
 
     def reply(self) -> None:
         """A text from a handset is on the disk."""
+
+
+class Both(Observer):
+    """Tells two observers, the first first."""
+
+    def __init__(self, first: Observer, second: Observer) -> None:
+        self._all = (first, second)
+
+    def call(self, call: Call) -> None:
+        for one in self._all:
+            one.call(call)
+
+    def verdict(self, reason: Reason) -> None:
+        for one in self._all:
+            one.verdict(reason)
+
+    def state(self, state: OutboxState) -> None:
+        for one in self._all:
+            one.state(state)
+
+    def held(self, reason: str) -> None:
+        for one in self._all:
+            one.held(reason)
+
+    def submission(self, route: str, result: str) -> None:
+        for one in self._all:
+            one.submission(route, result)
+
+    def decide_to_submit(self, seconds: float) -> None:
+        for one in self._all:
+            one.decide_to_submit(seconds)
+
+    def receipt(self, state: ReceiptState, matched: bool) -> None:
+        for one in self._all:
+            one.receipt(state, matched)
+
+    def reply(self) -> None:
+        for one in self._all:
+            one.reply()

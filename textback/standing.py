@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from textback import __version__
+from textback.alarms import Alarms
+from textback.catchup import Caught
 from textback.config import Config
 from textback.console.health import Health, PartHealth
-from textback.metrics import Metrics, Part
+from textback.dialplan import Dialplan
+from textback.metrics import CaughtUp, Metrics, Part
 from textback.model import Moment, OutboxState
 from textback.store.errors import StoreError
 from textback.store.store import Store
@@ -74,6 +77,9 @@ class Standing:
         store: Store,
         store_path: Path,
         metrics: Metrics,
+        alarms: Alarms,
+        dialplan: Dialplan | None = None,
+        caught: Callable[[], Mapping[str, Caught]] = dict,
     ) -> None:
         """`dead` names parts that should be alive; `facts` are (waiting, lost) of intake."""
         self._config = config
@@ -84,6 +90,13 @@ class Standing:
         self._store = store
         self._path = store_path
         self._metrics = metrics
+        self._alarms = alarms
+        self._dialplan = dialplan
+        if dialplan is not None:
+            metrics.watch_agi(lambda: dialplan.counters)
+        metrics.watch_alarms(alarms.table)
+        self._caught = caught
+        metrics.watch_records(self.caught_up)
         metrics.watch(self.ami_parts, self.smpp_parts)
 
     def ami_parts(self) -> Iterable[Part]:
@@ -98,11 +111,18 @@ class Standing:
             for name, route in self._routes.items()
         ]
 
+    def caught_up(self) -> Iterable[CaughtUp]:
+        return [
+            CaughtUp(name, caught.calls, tuple(caught.unreadable))
+            for name, caught in self._caught().items()
+        ]
+
     def status_line(self) -> str:
         """One line for `systemctl status`."""
         told: list[str] = [self._config().mode]
         told += [f"AMI {part.name} {part.state}" for part in self.ami_parts()]
         told += [f"SMPP {part.name} {part.state}" for part in self.smpp_parts()]
+        told += [f"ALARM {raised.alarm.value}" for raised in self._alarms.standing]
         return "; ".join(told)
 
     async def exposition(self) -> bytes:
@@ -117,7 +137,10 @@ class Standing:
     async def health(self) -> Health:
         parts = [self._ami(name, link) for name, link in self._pbxs.items()]
         parts += [self._smpp(name, route) for name, route in self._routes.items()]
+        parts += [_records(name, caught) for name, caught in self._caught().items()]
         parts += await self._store_parts()
+        if self._dialplan is not None and (agi := self._dialplan.health()) is not None:
+            parts.append(agi)
         waiting, lost = self._facts()
         parts.append(
             PartHealth(
@@ -130,7 +153,21 @@ class Standing:
         dead = self._dead()
         state = f"dead: {', '.join(dead)}" if dead else "alive"
         parts.append(PartHealth("tasks", not dead, state))
+        parts.append(self._alarm_part())
         return Health(self._config().mode, __version__, tuple(parts))
+
+    def _alarm_part(self) -> PartHealth:
+        standing = self._alarms.standing
+        detail = {
+            raised.alarm.value: {
+                "because": raised.detail,
+                "since": raised.since.utc.isoformat(timespec="seconds"),
+                "last": raised.last.utc.isoformat(timespec="seconds"),
+                "count": raised.count,
+            }
+            for raised in standing
+        }
+        return PartHealth("alarms", not standing, ", ".join(detail) or "none", {"standing": detail})
 
     def _ami(self, name: str, link: AmiView) -> PartHealth:
         heard = link.last_event
@@ -193,6 +230,19 @@ class Standing:
                 },
             ),
         ]
+
+
+def _records(name: str, caught: Caught) -> PartHealth:
+    """Texts do not hang on it, so it is never the reason for not being well."""
+    state = "readable" if caught.configured else "not configured"
+    if caught.unreadable:
+        state = "unreadable"
+    detail: dict[str, Any] = {
+        "says": "; ".join(caught.unreadable.values()),
+        "last_read": caught.last_run.isoformat(timespec="seconds") if caught.last_run else None,
+        "rows_damaged": caught.malformed,
+    }
+    return PartHealth(f"records:{name}", True, state, detail)
 
 
 def _age(at: datetime) -> float:

@@ -273,6 +273,12 @@ def test_calls_are_listed_newest_first_with_their_texts(run: Run, filled: Path) 
     assert run("calls", "--outcome", "busy").stdout.strip() == "no calls"
 
 
+def test_calls_can_be_narrowed_to_those_learnt_late_and_by_source(run: Run, filled: Path) -> None:
+    assert run("calls", "--late").stdout.strip() == "no calls"
+    assert run("calls", "--source", "cel").stdout.strip() == "no calls"
+    assert len(run("calls", "--source", "ami", "--json").stdout.splitlines()) == 3
+
+
 @pytest.mark.parametrize("words", [("why", CALLER), ("calls",), ("queue",), ("calls", "--json")])
 def test_no_number_is_left_when_asked_to_mask(
     run: Run, filled: Path, words: tuple[str, ...]
@@ -418,6 +424,7 @@ def test_opt_outs_are_added_listed_and_removed(run: Run, filled: Path) -> None:
         (("queue", "--state", "gone"), "'gone' is no state"),
         (("calls", "--since", "ever"), "--since ever: "),
         (("calls", "--outcome", "odd"), "'odd' is no outcome"),
+        (("calls", "--source", "odd"), "'odd' is no source"),
         (("send-test", "12"), "'12' is no telephone number in US"),
         (("send-test", CALLER, "--from", "+12125550109"), "'+12125550109' is not watched"),
         (("send-test", CALLER, "--text", " "), "--text is empty"),

@@ -108,6 +108,16 @@ def test_links_are_read_at_each_scrape(metrics: Metrics) -> None:
     assert seen["textback_smpp_total{route=smsc,what=submitted}"] == 5
 
 
+def test_alarms_are_read_at_each_scrape(metrics: Metrics) -> None:
+    table = [("cap_reached", False, 0)]
+    metrics.watch_alarms(lambda: table)
+    assert values(metrics)["textback_alarm{alarm=cap_reached}"] == 0
+    table[0] = ("cap_reached", True, 2)
+    seen = values(metrics)
+    assert seen["textback_alarm{alarm=cap_reached}"] == 1
+    assert seen["textback_alarms_raised_total{alarm=cap_reached}"] == 2
+
+
 def test_a_state_that_has_no_text_any_more_goes_back_to_nought(metrics: Metrics) -> None:
     metrics.stock({OutboxState.QUEUED: 3, OutboxState.UNCERTAIN: 1}, 12.5)
     metrics.stock({OutboxState.DELIVERED: 3}, 0.0)
