@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import ipaddress
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from agi.hooks import Desk
+from agi.server import AgiServer
+from agi.settings import AgiSettings
+from ami_listener.records.reader import RecordReader
+from ami_listener.records.settings import RecordSettings
 from ami_listener.settings import PbxSettings
 from ami_listener.tracker import Inbound
 from sms_gateway import encoding, receipts
 from sms_gateway.inbound import NotNow
 from sms_gateway.settings import RouteSettings, client_context
+from textback import hints
 from textback.config import Config, ConfigError, PbxConfig, SmscConfig
+from textback.model import HookResult
 from textback.retry import RetryRules
 from textback.store.errors import StoreError
 
@@ -47,6 +55,7 @@ def pbx_settings(pbx: PbxConfig) -> PbxSettings:
                 contexts=frozenset(pbx.inbound_contexts),
                 endpoints=frozenset(pbx.inbound_endpoints),
             ),
+            not_human=frozenset(pbx.not_human),
             record=Path(pbx.record) if pbx.record else None,
         )
     except ValueError as error:
@@ -90,9 +99,67 @@ def route_settings(smsc: SmscConfig, country: str) -> RouteSettings:
         raise ConfigError([f"{where}: {error}"]) from error
 
 
+def record_settings(pbx: PbxConfig) -> RecordSettings:
+    """Which records of this [[pbx]] are read after an outage. Raises ConfigError."""
+    try:
+        return RecordSettings(
+            pbx=pbx.name,
+            inbound=Inbound(
+                contexts=frozenset(pbx.inbound_contexts),
+                endpoints=frozenset(pbx.inbound_endpoints),
+            ),
+            not_human=pbx.not_human,
+            cel_columns=pbx.cel_columns,
+            cdr_columns=pbx.cdr_columns,
+            utc=pbx.cdr_utc,
+            cel_csv=Path(pbx.cel_csv) if pbx.cel_csv else None,
+            cel_sqlite=Path(pbx.cel_sqlite) if pbx.cel_sqlite else None,
+            cdr_csv=Path(pbx.cdr_csv) if pbx.cdr_csv else None,
+            cdr_sqlite=Path(pbx.cdr_sqlite) if pbx.cdr_sqlite else None,
+        )
+    except ValueError as error:
+        raise ConfigError([f"pbx {pbx.name!r}: {error}"]) from error
+
+
+def record_reader(config: Config, name: str, watch: Callable[[str], float | None]) -> RecordReader:
+    """The reader of the records of the [[pbx]] with that name. Raises ConfigError."""
+    pbx = config.pbx_named(name)
+    assert pbx is not None, name
+    return RecordReader(record_settings(pbx), watch)
+
+
+def agi_settings(config: Config) -> AgiSettings:
+    """What the FastAGI server is told. Raises ConfigError."""
+    host, _, port = config.agi.listen.rpartition(":")
+    hosts = [ipaddress.ip_network(p.host) for p in config.pbx if hints.has_address(p.host)]
+    try:
+        return AgiSettings(
+            host=host.strip("[]"),
+            port=int(port),
+            networks=(*hosts, *config.agi.networks),
+            deadline=config.agi.deadline,
+        )
+    except ValueError as error:
+        raise ConfigError([f"agi: {error}"]) from error
+
+
+def agi_server(
+    config: Config, desk: Desk, on_answer: Callable[[str, HookResult, float], None]
+) -> AgiServer:
+    """The FastAGI server, not open yet. Raises ConfigError."""
+    return AgiServer(agi_settings(config), desk, on_answer=on_answer)
+
+
+#: What catch-up reads anew at a reload.
+RECORD_KEYS = (
+    *("cel_csv", "cel_sqlite", "cdr_csv", "cdr_sqlite"),
+    *("cel_columns", "cdr_columns", "cdr_utc"),
+)
+
+
 def pbx_key(pbx: PbxConfig) -> dict[str, Any]:
     """What of a [[pbx]] makes a new link when it changes; the rest counts at once."""
-    return pbx.model_dump(exclude={"unknown_presentation"})
+    return pbx.model_dump(exclude={"unknown_presentation", *RECORD_KEYS})
 
 
 def smsc_keys(config: Config) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -128,9 +195,14 @@ def stored_forms(_route: str, message_id: str) -> frozenset[str]:
 def check(config: Config) -> None:
     """Build all settings and throw them away. Raises ConfigError with every mistake."""
     errors: list[str] = []
+    try:
+        agi_settings(config)
+    except ConfigError as error:
+        errors += error.errors
     for pbx in config.pbx:
         try:
             pbx_settings(pbx)
+            record_settings(pbx)
         except ConfigError as error:
             errors += error.errors
     for smsc in config.smsc:

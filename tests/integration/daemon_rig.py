@@ -32,6 +32,8 @@ level = "debug"
 path = "{store}"
 [console]
 listen = "127.0.0.1:{console}"
+[agi]
+listen = "127.0.0.1:{agi}"
 [[pbx]]
 port = {ami}
 secret = "secret"
@@ -73,6 +75,7 @@ class Rig:
             "mode": "live",
             "store": folder / "textback.db",
             "console": free_port(),
+            "agi": free_port(),
             "ami": asterisk.port,
             "smpp": 0,
             "did": DID,
@@ -247,6 +250,8 @@ class Rig:
             cwd=ROOT,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            # asyncio's debug mode tells of every slow step there, which a busy machine has.
+            env={k: v for k, v in os.environ.items() if k != "PYTHONASYNCIODEBUG"},
         )
         async with asyncio.timeout(60):
             out, err = await process.communicate()

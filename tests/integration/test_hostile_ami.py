@@ -109,7 +109,8 @@ async def test_no_mutated_trace_stops_the_service_or_doubles_a_text(made: Servic
     made.ring(uniqueid, "+12125550177")
     made.hang_up(uniqueid, "+12125550177")
     await made.tap.until("text_submitted", call=f"pbx:{uniqueid}")
-    assert not made.tap.alarms()
+    # So many forged events are an alarm, and the only one.
+    assert {e.get("alarm", e["event"]) for e in made.tap.alarms()} <= {"tainted_calls"}
     doubled = made.rows("SELECT call_id, count(*) FROM outbox GROUP BY call_id HAVING count(*) > 1")
     assert doubled == []
     assert await made.stop() == 0

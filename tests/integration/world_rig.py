@@ -50,6 +50,8 @@ per_hour = 100000
 per_day = 100000
 [console]
 enabled = false
+[agi]
+enabled = false
 [[pbx]]
 port = {ami}
 secret = "secret"
@@ -179,12 +181,12 @@ class Service:
     @property
     def route(self) -> Route:
         assert self.daemon is not None
-        return self.daemon.routes["smsc"]
+        return self.daemon.parts.routes["smsc"]
 
     @property
     def ami_counters(self) -> dict[str, int]:
         assert self.daemon is not None
-        return self.daemon.pbxs["pbx"].counters
+        return self.daemon.parts.pbxs["pbx"].counters
 
     async def up(self, count: int = 1) -> None:
         """Both links are up, the AMI one for the `count`-th time."""

@@ -13,12 +13,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from textback import wiring
+from textback.alarms import Alarms
 from textback.config import Config, ConfigError
 from textback.config_load import loads
 from textback.crew import Crew
 from textback.heartbeat import Heartbeat
 from textback.metrics import Metrics
-from textback.model import Accepted, Message, Moment, Send, Submission
+from textback.model import Accepted, Message, Moment, Reason, Send, Submission
 from textback.notify import Notifier
 from textback.standing import Standing
 from textback.store.store import Store
@@ -252,6 +253,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         store=store,
         store_path=tmp_path / "textback.db",
         metrics=metrics,
+        alarms=Alarms(),
     )
     yield Site(ami, smpp, store, dead, facts, standing, metrics)
     await store.close()
@@ -260,10 +262,35 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 async def test_a_healthy_site_says_so_of_every_part(site: Site) -> None:
     told = (await site.standing.health()).as_dict()
     assert (told["status"], told["failing"]) == ("ok", [])
-    parts = ["ami:pbx", "smpp:smsc", "store", "outbox", "intake", "tasks"]
+    parts = ["ami:pbx", "smpp:smsc", "store", "outbox", "intake", "tasks", "alarms"]
     assert list(told["parts"]) == parts
     assert told["parts"]["ami:pbx"]["contexts"] == {"from-trunk": 3}
     assert site.standing.status_line() == "live; AMI pbx up; SMPP smsc bound"
+
+
+async def test_an_alarm_that_stands_makes_the_service_fail_and_says_why(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path / "textback.db")
+    alarms, metrics = Alarms(), Metrics(mode="live")
+    standing = Standing(
+        config=config,
+        pbxs={},
+        routes={},
+        dead=list,
+        facts=lambda: (0, 0),
+        store=store,
+        store_path=tmp_path / "textback.db",
+        metrics=metrics,
+        alarms=alarms,
+    )
+    for _ in range(970):
+        alarms.verdict(Reason.CAP_MINUTE)
+    told = (await standing.health()).as_dict()
+    assert told["failing"] == ["alarms"]
+    stands = told["parts"]["alarms"]["standing"]["cap_reached"]
+    assert (stands["because"], stands["count"]) == ("limits.per_minute", 970)
+    assert standing.status_line() == "live; ALARM cap_reached"
+    assert 'textback_alarm{alarm="cap_reached"} 1.0' in (await standing.exposition()).decode()
+    await store.close()
 
 
 async def test_each_part_that_fails_is_named(site: Site) -> None:

@@ -1,0 +1,286 @@
+"""The working parts of the service: what is built, from which settings, and who tells whom.
+
+build       delivery, inbox, intake, hooks, catch-up, AMI links, routes, and who watches over them
+start       one task each, every one by name
+take_over   a new configuration: only those links and routes that changed are made anew
+drain       no more events, what came is recorded, what was submitted is answered
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from ami_listener.link import LinkState, PbxLink
+from sms_gateway.link import Route
+from textback import log as logging
+from textback import wiring
+from textback.alarms import Alarms
+from textback.catchups import CatchUps
+from textback.config import Config, PbxConfig, SmscConfig
+from textback.crew import Crew
+from textback.delivery import Delivery
+from textback.dialplan import Dialplan
+from textback.heartbeat import Heartbeat
+from textback.hint_desk import HintDesk
+from textback.inbox import Inbox
+from textback.intake import Intake
+from textback.metrics import Metrics
+from textback.model import Call, Direction, Hint, OutboxRow, Phase
+from textback.notify import Notifier
+from textback.observer import Both
+from textback.standing import Standing
+from textback.store.store import Store
+from textback.switch import Switch
+
+log = structlog.get_logger(__name__)
+
+#: Seconds one route may take to be exchanged at a reload.
+EXCHANGE = 10.0
+
+
+class Parts:
+    """All that works between the store and the three edges; `config` is the one in force."""
+
+    def __init__(
+        self, config: Config, store: Store, store_path: Path, crew: Crew, notifier: Notifier
+    ) -> None:
+        self.config = config
+        self.store = store
+        self.crew = crew
+        self._notifier = notifier
+        self._store_path = store_path
+        self.metrics = Metrics(mode=config.mode)
+        self.alarms = Alarms(on_change=self._say_status)
+        self.observer = Both(self.metrics, self.alarms)
+        self.pbxs: dict[str, PbxLink] = {}
+        self.routes: dict[str, Route] = {}
+        self.switches: dict[str, Switch] = {}
+        self._build()
+
+    # --- building -----------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.inbox = Inbox(self.store, lambda: self.config.business.country, observer=self.observer)
+        self.intake = Intake(
+            self.store,
+            lambda: self.config,
+            on_queued=self._queued,
+            kick=self.kick,
+            observer=self.observer,
+        )
+        for smsc in self.config.smsc:
+            self.routes[smsc.name] = self._route(smsc)
+        self._build_delivery()
+        self._build_dialplan()
+        self.catch_ups = CatchUps(
+            self.store,
+            self.crew,
+            links=self.pbxs,
+            reader=lambda name: wiring.record_reader(self.config, name, self._watch),
+            hand_on=self._call,
+        )
+        for pbx in self.config.pbx:
+            self.pbxs[pbx.name] = self._link(pbx)
+        self.standing = Standing(
+            config=lambda: self.config,
+            pbxs=self.pbxs,
+            routes=self.routes,
+            dead=self.crew.dead,
+            facts=lambda: (self.intake.waiting, self.intake.dropped),
+            store=self.store,
+            store_path=self._store_path,
+            metrics=self.metrics,
+            alarms=self.alarms,
+            dialplan=self.dialplan,
+            caught=self.catch_ups.standing,
+        )
+
+    def _build_delivery(self) -> None:
+        self.switches = {name: Switch(route) for name, route in self.routes.items()}
+        self.delivery = Delivery(
+            self.store,
+            list(self.switches.values()),
+            segments=lambda route, text: wiring.segments(self.config, route, text),
+            rules=lambda route: wiring.retry_rules(self.config, route),
+            observer=self.observer,
+        )
+
+    def _build_dialplan(self) -> None:
+        desk = HintDesk(
+            self.store,
+            lambda: self.config,
+            self.pbxs,
+            on_call=self._call,
+            on_queued=self._offered,
+            observer=self.observer,
+        )
+        make = partial(wiring.agi_server, desk=desk, on_answer=self.metrics.hook)
+        self.dialplan = Dialplan(desk, lambda: self.config, make)
+
+    def _route(self, smsc: SmscConfig) -> Route:
+        return Route(
+            wiring.route_settings(smsc, self.config.business.country),
+            on_receipt=wiring.or_not_now(self.inbox.receipt),
+            on_reply=wiring.or_not_now(self.inbox.reply),
+            on_late=lambda row_id, submission: self.delivery.late(row_id, submission),
+            on_state=self._say_status,
+        )
+
+    def _link(self, pbx: PbxConfig) -> PbxLink:
+        catch_up = self.catch_ups.add(pbx.name)
+
+        def told(call: Call) -> None:
+            catch_up.told(call)
+            self._call(call)
+
+        def state(state: LinkState, _detail: str) -> None:
+            catch_up.link_is(state)
+            self._say_status()
+
+        return PbxLink(
+            wiring.pbx_settings(pbx),
+            watch=self._watch,
+            on_call=told,
+            on_state=state,
+            on_hint=self.dialplan.desk.heard,
+        )
+
+    def start(self) -> None:
+        for name, route in self.routes.items():
+            self.crew.start(f"smpp {name}", route.run())
+        if self.routes:
+            self.crew.start("delivery", self.delivery.run())
+        self.crew.start("intake", self.intake.run())
+        self.crew.start("hints", self.dialplan.desk.run())
+        self.crew.start("agi", self.dialplan.run())
+        self.crew.start("alarms", self.alarms.run())
+        for name, link in self.pbxs.items():
+            self.crew.start(f"ami {name}", link.run())
+            self.catch_ups.start(name)
+        heartbeat = Heartbeat(self._notifier, dead=self.crew.dead, status=self.standing.status_line)
+        self.crew.start("heartbeat", heartbeat.run())
+
+    def kick(self) -> None:
+        """There may be texts to send."""
+        log.debug("kicked")
+        self.delivery.kick()
+
+    def size(self) -> dict[str, Any]:
+        return {
+            "mode": self.config.mode,
+            "pbx": list(self.pbxs),
+            "smsc": list(self.routes),
+            "numbers": len(self.config.number),
+        }
+
+    # --- what the parts report ----------------------------------------------------------------
+
+    def _watch(self, did: str) -> float | None:
+        """The ring timeout of the number that was dialled; None: it is not watched."""
+        number = self.config.number_for(did)
+        return number.ring_timeout if number is not None else None
+
+    def _call(self, call: Call) -> None:
+        """On the AMI read path: count, say, hand on."""
+        if call.direction is Direction.INBOUND and call.phase in (Phase.STARTED, Phase.ANSWERED):
+            event = "call_started" if call.phase is Phase.STARTED else "call_answered"
+            log.info(event, call=str(call.key), caller=call.caller, did=call.did)
+        self.dialplan.desk.check(call)
+        self.intake.put(call)
+
+    def _offered(self, row: OutboxRow, hint: Hint) -> None:
+        name = f"{hint.pbx}:{hint.uniqueid}"
+        logging.remember(row.id, name)
+        log.info("text_queued", row=row.id, to=row.to, sender=row.sender, state=row.state.value)
+        self.delivery.kick(row.id, since=hint.at.steady)
+
+    def _queued(self, row: OutboxRow, call: Call) -> None:
+        logging.remember(row.id, str(call.key))
+        log.info("text_queued", row=row.id, to=row.to, sender=row.sender, state=row.state.value)
+        # What waits on purpose, or was learnt late, says nothing about how fast we are.
+        prompt = row.due <= row.created and not call.late
+        self.delivery.kick(row.id, since=call.at.steady if prompt else None)
+
+    def _say_status(self, *_: object) -> None:
+        if self.pbxs or self.routes:
+            self._notifier.status(self.standing.status_line())
+
+    # --- another configuration ------------------------------------------------------------------
+
+    async def take_over(self, new: Config) -> list[str]:
+        """Have `new` in force. Names of the links and routes that were ended or made anew."""
+        old, self.config = self.config, new
+        self.metrics.mode(new.mode)
+        self.dialplan.reload()
+        pbxs = await self._exchange_pbxs(old)
+        smscs = await self._exchange_smscs(old)
+        self.delivery.kick()
+        return [*pbxs, *smscs]
+
+    async def _exchange_pbxs(self, old: Config) -> list[str]:
+        before = {p.name: wiring.pbx_key(p) for p in old.pbx}
+        after = {p.name: wiring.pbx_key(p) for p in self.config.pbx}
+        changed = sorted(n for n in {*before, *after} if before.get(n) != after.get(n))
+        for name in changed:
+            await self.catch_ups.end(name)
+            await self.crew.end(f"ami {name}")
+            self.pbxs.pop(name, None)
+        self.catch_ups.reload()
+        for pbx in self.config.pbx:
+            if pbx.name in changed:
+                link = self.pbxs[pbx.name] = self._link(pbx)
+                self.crew.start(f"ami {pbx.name}", link.run())
+                self.catch_ups.start(pbx.name)
+            else:
+                # A reload often follows a repair of manager.conf: do not wait out the long delay.
+                self.pbxs[pbx.name].retry_now()
+        return changed
+
+    async def _exchange_smscs(self, old: Config) -> list[str]:
+        before, after = wiring.smsc_keys(old), wiring.smsc_keys(self.config)
+        changed = sorted(n for n in {*before, *after} if before.get(n) != after.get(n))
+        same_lanes = list(before) == list(after)
+        if not same_lanes:
+            # Other routes or another primary: delivery begins anew, with nothing in flight.
+            await self.crew.end("delivery", self.delivery.stop())
+        for name in changed:
+            route = self.routes.pop(name, None)
+            if route is not None:
+                # The old bind first: many carriers allow one.
+                await self.crew.end(f"smpp {name}", route.stop(EXCHANGE))
+        kept, routes = dict(self.routes), self.routes
+        routes.clear()
+        for smsc in self.config.smsc:
+            routes[smsc.name] = kept.get(smsc.name) or self._route(smsc)
+        if same_lanes:
+            for name in changed:
+                self.switches[name].put(routes[name])
+        else:
+            self._build_delivery()
+        for name, route in routes.items():
+            if name in changed:
+                self.crew.start(f"smpp {name}", route.run())
+            else:
+                # As for the PBX: the carrier may have unlocked the account.
+                route.retry_now()
+        if not same_lanes and routes:
+            self.crew.start("delivery", self.delivery.run())
+        return changed
+
+    # --- the end ------------------------------------------------------------------------------
+
+    async def drain(self, seconds: float) -> None:
+        """Stop in order; the routes may take `seconds`."""
+        await self.crew.end("agi")
+        for name in list(self.pbxs):
+            await self.catch_ups.end(name)
+            await self.crew.end(f"ami {name}")
+        await self.crew.end("hints", self.dialplan.desk.stop())
+        await self.crew.end("intake", self.intake.stop())
+        routes = [self.crew.end(f"smpp {n}", r.stop(seconds)) for n, r in self.routes.items()]
+        await asyncio.gather(self.crew.end("delivery", self.delivery.stop()), *routes)
