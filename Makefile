@@ -28,7 +28,7 @@ PACKAGES      = agi ami_listener sms_gateway textback
 export PYTHON
 
 .PHONY: help demo test style types unit integration acceptance crash bench traces generated \
-        install uninstall clean venv asterisk smscs packages-demo packages-test
+        install uninstall clean venv asterisk asterisk-22 asterisk-16 smscs packages-demo packages-test
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -58,7 +58,7 @@ unit: venv ## fast tests of single modules
 integration: venv ## tests over real sockets and SQLite, without Asterisk
 	@$(PYTEST) tests/integration
 
-acceptance: packages-test venv asterisk smscs ## every topology on a real Asterisk and two foreign SMSCs
+acceptance: packages-test venv asterisk smscs ## every topology on real Asterisks and two foreign SMSCs
 	@$(PYTEST) -n $(WORKERS) --dist loadscope tests/acceptance
 
 crash: packages-test venv smscs ## 200 kills and 20 cut connections under load, both policies
@@ -67,13 +67,15 @@ crash: packages-test venv smscs ## 200 kills and 20 cut connections under load, 
 bench: packages-demo venv ## latency, throughput, memory; prints a table, keeps JSON
 	@$(PY) -m bench.run $(BENCH_ARGS)
 
-traces: packages-demo venv asterisk ## record tests/data/ami anew (about two minutes)
+traces: packages-demo venv asterisk ## record tests/data/ami, cel and cdr anew (about eight minutes)
 	@$(PY) -m tests.lab.record
+	@$(PY) -m tests.lab.records
 
-generated: venv ## write the sample configuration and the man pages anew
+generated: venv ## write the sample configuration, the man pages and README's table of topologies anew
 	@$(PY) -m textback.config_reference sample >conf/textback.toml
 	@$(PY) -m textback.config_reference man >conf/man/textback.toml.5
 	@$(PY) -m textback.cli_manual >conf/man/textback.1
+	@$(PY) -m tests.lab.readme_table >README.md.new && mv README.md.new README.md
 
 # --- what they need -----------------------------------------------------------------------------
 
@@ -88,8 +90,11 @@ $(VENV)/.textback-stamp: requirements-dev.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-asterisk:
-	@[ "$$(id -u)" != 0 ] || tests/lab/setup.sh >/dev/null
+asterisk: ## the folders with Debian's Asterisk 22 and 16, where they are not there yet
+	@[ "$$(id -u)" != 0 ] || $(MAKE) --no-print-directory -s -j 2 asterisk-22 asterisk-16
+
+asterisk-22 asterisk-16: asterisk-%:
+	@tests/lab/setup.sh $* >/dev/null
 
 smscs:
 	@tests/smscs/setup.sh >/dev/null

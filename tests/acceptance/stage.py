@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from tests.lab.agent import Agent, Leg
 from tests.lab.asterisk import Asterisk, free_port
 from tests.lab.row import Row, configuration
 from tests.lab.service import Service
+from tests.lab.versions import DEFAULT
 
 
 @dataclass
@@ -48,11 +49,21 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    directory: Path, rows: Sequence[Row], smsc: Mapping[str, Any], **settings: Any
+    directory: Path,
+    rows: Sequence[Row],
+    smsc: Mapping[str, Any],
+    *,
+    version: str = DEFAULT,
+    files: Callable[[Sequence[Row]], Mapping[str, str]] = configuration,
+    **settings: Any,
 ) -> AsyncIterator[Stage]:
-    """Set it up; textback is configured and not started yet. All of it is gone at the end."""
+    """Set it up; textback is configured and not started yet. All of it is gone at the end.
+
+    `version` names the Asterisk ("22", "16"), `files` makes its dialplan and the rest of its
+    configuration from the rows; `settings` go to `tests.lab.service.configuration`.
+    """
     agent_port = free_port(socket.SOCK_DGRAM)
-    asterisk = Asterisk(files=configuration(rows), agent_port=agent_port)
+    asterisk = Asterisk(files=files(rows), version=version, agent_port=agent_port)
     try:
         await asyncio.to_thread(asterisk.start)
         async with AsyncExitStack() as stack:
@@ -88,20 +99,34 @@ class Carrier:
         self.texts = texts
         self.took = asyncio.Event()
 
+    @property
+    def account(self) -> dict[str, Any]:
+        """Its [[smsc]]."""
+        port = self.simulator.port
+        return {"host": "127.0.0.1", "port": port, "system_id": "a", "password": "b"}
+
     def take(self, text: SimulatedText) -> None:
         self.texts.append(text)
         self.took.set()
 
 
 @asynccontextmanager
+async def carrier() -> AsyncIterator[Carrier]:
+    """A carrier of our own, bound to by nobody yet."""
+    simulator = Simulator(
+        SimulatorSettings(port=0, receipt_delay=0.1), on_message=lambda text: made.take(text)
+    )
+    made = Carrier(simulator, [])
+    async with simulator:
+        yield made
+
+
+@asynccontextmanager
 async def scene(
     directory: Path, rows: Sequence[Row], **settings: Any
 ) -> AsyncIterator[tuple[Stage, Carrier]]:
-    simulator = Simulator(
-        SimulatorSettings(port=0, receipt_delay=0.1), on_message=lambda text: carrier.take(text)
-    )
-    carrier = Carrier(simulator, [])
-    async with simulator:
-        smsc = {"host": "127.0.0.1", "port": simulator.port, "system_id": "a", "password": "b"}
-        async with stage(directory, rows, smsc, **settings) as ready:
-            yield ready, carrier
+    async with (
+        carrier() as sent,
+        stage(directory, rows, sent.account, **settings) as ready,
+    ):
+        yield ready, sent

@@ -14,6 +14,7 @@ import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import cast
+from urllib.parse import quote
 
 from tests.lab import sip
 
@@ -41,6 +42,7 @@ class Leg:
         self.answered = asyncio.Event()
         self.ended = asyncio.Event()
         self.ended_by_us = False
+        self.picks_up_too_late = False  #: its 200 crosses the CANCEL
         self.transferred = asyncio.Event()  #: the far side said how our REFER went (NOTIFY)
         self._last_answer: bytes = b""
         self._talk: asyncio.Task[None] | None = None
@@ -50,7 +52,7 @@ class Leg:
     def _respond(self, status: int, *, body: str = "", contact: str = "") -> None:
         headers = [("Contact", contact or f"<sip:{self.invite.user}@{self.agent.address}>")]
         if body:
-            headers.append(("Content-Type", "application/sdp"))
+            headers.append(sip.SDP)
         message = sip.response(self.invite, status, tag=self.tag, headers=headers, body=body)
         self._last_answer = message.render()
         self.status = status
@@ -86,39 +88,40 @@ class Leg:
         elif self.incoming:
             self.reject(480)
         else:
-            cancel = sip.Message(
-                self.invite.start.replace("INVITE", "CANCEL", 1),
-                [h for h in self.invite.headers if h[0] in ("Via", "From", "To", "Call-ID")],
-            )
-            cancel.headers += [("CSeq", "1 CANCEL"), ("Max-Forwards", "70")]
+            start = self.invite.start.replace("INVITE", "CANCEL", 1)
+            same = [h for h in self.invite.headers if h[0] in ("Via", "From", "To", "Call-ID")]
+            cancel = sip.Message(start, [*same, ("CSeq", "1 CANCEL"), ("Max-Forwards", "70")])
             self.ended_by_us = True
             self.agent.send(cancel.render())
 
     def press(self, digit: str) -> None:
         """A key, as SIP INFO (dtmf_mode=info)."""
-        self._request(
-            "INFO",
-            [("Content-Type", "application/dtmf-relay")],
-            f"Signal={digit}\r\nDuration=160\r\n",
-        )
+        kind = ("Content-Type", "application/dtmf-relay")
+        self._request("INFO", [kind], f"Signal={digit}\r\nDuration=160\r\n")
 
     def refer(self, to: str, *, replaces: Leg | None = None) -> None:
         """Transfer the far side to `to`: blind, or attended to the far side of `replaces`."""
         target = f"sip:{to}@{self.agent.server}"
         if replaces is not None:
             tags = f"{sip.tag_of(replaces.remote)}%3Bfrom-tag%3D{sip.tag_of(replaces.local)}"
-            target += f"?Replaces={replaces.call_id}%3Bto-tag%3D{tags}"
+            target += f"?Replaces={quote(replaces.call_id)}%3Bto-tag%3D{tags}"
         headers = [("Refer-To", f"<{target}>"), ("Referred-By", f"<{sip.uri_of(self.local)}>")]
         self._request("REFER", headers)
 
-    async def speak(self, seconds: float) -> None:
-        """Send a tone as RTP: a recording needs something to record."""
-        tone = bytes(0x90 if i % 16 < 8 else 0x10 for i in range(160))
+    def hold(self, *, on: bool = True) -> None:
+        """Put the far side on hold, or take it back: a re-INVITE."""
+        body = sip.sdp(self.agent.media_port).replace("sendrecv", "sendonly" if on else "sendrecv")
+        self._request("INVITE", [sip.SDP], body)
+
+    async def speak(self, seconds: float, tone: bytes = sip.TONE) -> None:
+        """Send a tone of 20 ms as RTP over and over, by the clock: with gaps it is no tone."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
         for number in range(int(seconds * 50)):
             head = struct.pack("!BBHII", 0x80, 0, number & 0xFFFF, number * 160, 0x7E57BACC)
             if self.remote_media:
                 self.agent.media.sendto(head + tone, ("127.0.0.1", self.remote_media))
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(max(0.0, begun + 0.02 * (number + 1) - loop.time()))
             if self.ended.is_set():
                 return
 
@@ -154,15 +157,20 @@ class Leg:
     # --- what comes in ----------------------------------------------------------------------------
 
     def on_response(self, message: sip.Message) -> None:
-        if message.method != "INVITE" or self.incoming:
+        if message.method != "INVITE":
             return
         status = message.status
+        if message.get("cseq") != "1 INVITE" or self.incoming:  # our hold
+            if status >= 200:
+                self._acknowledge(message)
+            return
         self.status = max(self.status, status)
+        if sip.tag_of(message.get("to")):
+            self.remote = message.get("to")
         if status in (180, 183):
             self.ringing.set()
         if status < 200:
             return
-        self.remote = message.get("to")
         if status < 300:
             self.target = sip.uri_of(message.get("contact")) or self.target
             self.remote_media = sip.media_port(message.body)
@@ -177,21 +185,17 @@ class Leg:
     def _acknowledge(self, message: sip.Message) -> None:
         """ACK: its own transaction after a 2xx, the INVITE's after anything else."""
         ok = message.status < 300
+        via = f"SIP/2.0/UDP {self.agent.address};branch={sip.branch()};rport"
         self.agent.send(
             sip.Message(
                 f"ACK {self.target if ok else self.invite.uri} SIP/2.0",
                 [
-                    (
-                        "Via",
-                        f"SIP/2.0/UDP {self.agent.address};branch={sip.branch()};rport"
-                        if ok
-                        else self.invite.get("via"),
-                    ),
+                    ("Via", via if ok else self.invite.get("via")),
                     ("Max-Forwards", "70"),
                     ("From", self.local),
                     ("To", message.get("to")),
                     ("Call-ID", self.call_id),
-                    ("CSeq", "1 ACK"),
+                    ("CSeq", message.get("cseq").replace("INVITE", "ACK")),
                 ],
             ).render()
         )
@@ -202,17 +206,15 @@ class Leg:
             if self._last_answer:  # a repetition
                 self.agent.send(self._last_answer)
         elif method == "INVITE":  # hold, connected line...: whatever it is, yes
-            contact = [
-                ("Contact", f"<sip:lab@{self.agent.address}>"),
-                ("Content-Type", "application/sdp"),
-            ]
+            headers = [("Contact", f"<sip:lab@{self.agent.address}>"), sip.SDP]
             body = sip.sdp(self.agent.media_port)
-            self.agent.send(
-                sip.response(message, 200, tag=self.tag, headers=contact, body=body).render()
-            )
+            answer = sip.response(message, 200, tag=self.tag, headers=headers, body=body)
+            self.agent.send(answer.render())
         elif method == "CANCEL":
             self.agent.send(sip.response(message, 200, tag=self.tag).render())
-            if not self.answered.is_set() and not self.ended.is_set():
+            if self.picks_up_too_late:
+                self.answer()
+            elif not self.answered.is_set() and not self.ended.is_set():
                 self._respond(487)
                 self._end()
         elif method != "ACK":
@@ -221,6 +223,14 @@ class Leg:
                 self._end()
             if method == "NOTIFY" and " 1" not in message.body[:12]:
                 self.transferred.set()
+
+
+class PhoneError(Exception):
+    """The script of the phone `user` failed; `__cause__` tells of what."""
+
+    def __init__(self, user: str) -> None:
+        super().__init__(f"the script of phone {user} failed")
+        self.user = user
 
 
 class Agent(asyncio.DatagramProtocol):
@@ -232,7 +242,7 @@ class Agent(asyncio.DatagramProtocol):
         self.behaviours: dict[str, Behaviour] = {}
         self.legs: dict[str, Leg] = {}
         self.log = log
-        self.errors: list[Exception] = []
+        self.errors: list[PhoneError] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._transport: asyncio.DatagramTransport | None = None
         # Bound and never read: what the far side plays us, the kernel drops.
@@ -314,7 +324,7 @@ class Agent(asyncio.DatagramProtocol):
                 ("Contact", f"<sip:lab@{self.address}>"),
                 ("Allow", "INVITE, ACK, CANCEL, BYE, REFER, INFO, NOTIFY, OPTIONS, UPDATE"),
                 *headers,
-                ("Content-Type", "application/sdp"),
+                sip.SDP,
             ],
             sip.sdp(self.media_port),
         )
@@ -339,7 +349,9 @@ class Agent(asyncio.DatagramProtocol):
         try:
             await behaviour(leg)
         except Exception as error:
-            self.errors.append(error)
+            failed = PhoneError(leg.invite.user)
+            failed.__cause__ = error
+            self.errors.append(failed)
             raise
 
     def _record(self, way: bytes, data: bytes) -> None:

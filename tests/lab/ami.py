@@ -7,6 +7,12 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from ami_listener.births import Inbound
+from textback.config_links import INBOUND_CONTEXTS
+
+#: What counts as inbound when nothing else is configured.
+INBOUND = Inbound(frozenset(INBOUND_CONTEXTS))
+
 
 class Recorder:
     """One AMI session whose every received byte is kept in `data`.
@@ -15,7 +21,10 @@ class Recorder:
     inbound channel at its birth), so the bytes alone can be replayed.
     """
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, inbound: Inbound
+    ) -> None:
+        self._inbound = inbound
         self.data = bytearray()
         self.messages: asyncio.Queue[bytes] = asyncio.Queue()
         self._reader = reader
@@ -43,13 +52,17 @@ class Recorder:
 
     def _ask(self, message: bytes) -> None:
         """Whether the number may be shown is in no Newchannel: ask while the call is young."""
-        if b"Event: Newchannel\r" in message and b"\nContext: from-trunk\r" in message:
-            found = re.search(rb"\nChannelState: 4\r.*\nUniqueid: ([\w.-]+)\r", message, re.DOTALL)
+        if b"Event: Newchannel\r" in message and b"\nChannelState: 4\r" in message:
+            # Its own is the last one: a hostile number may have put another before it.
+            uniqueids = re.findall(rb"\nUniqueid: ([\w.-]+)\r", message)
             channel = re.search(rb"\nChannel: ([^\r]+)\r", message)
-            if found and channel:
+            context = re.search(rb"\nContext: ([^\r]+)\r", message)
+            if not (uniqueids and channel and context):
+                return
+            if self._inbound.matches(context[1].decode(), ""):
                 self.act(
                     "Getvar",
-                    ActionID=f"textback-pres-{found[1].decode()}",
+                    ActionID=f"textback-pres-{uniqueids[-1].decode()}",
                     Channel=channel[1].decode(),
                     Variable="CALLERID(num-pres)",
                 )
@@ -57,11 +70,16 @@ class Recorder:
 
 @asynccontextmanager
 async def session(
-    port: int, user: str = "lab", secret: str = "lab", events: str = "on"
+    port: int,
+    user: str = "lab",
+    secret: str = "lab",
+    events: str = "on",
+    *,
+    inbound: Inbound = INBOUND,
 ) -> AsyncIterator[Recorder]:
     """A logged-in session, its snapshot taken as a fresh link would take it."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    recorder = Recorder(reader, writer)
+    recorder = Recorder(reader, writer, inbound)
     recorder._pump = asyncio.create_task(recorder._run(), name=f"ami {user}")
     try:
         recorder.act("Login", Username=user, Secret=secret, Events=events)

@@ -1,13 +1,15 @@
 """One private Asterisk: own configuration, directories and ports; gone without a trace at its end.
 
-As root it runs from the folder of `setup.sh`, inside mount, pid and uts namespaces of its own (see
-`instance.sh`). As any other user it is a private instance of the host's own `asterisk` binary.
+As root it runs from a folder of `setup.sh`, inside mount, pid and uts namespaces of its own (see
+`instance.sh`); `version` says which. As any other user it is a private instance of the host's own
+`asterisk` binary, which is then the only version there is.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -15,10 +17,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+
+from tests.lab.versions import DEFAULT, VERSIONS
 
 HERE = Path(__file__).parent
 TEMPLATES = HERE / "etc"
@@ -26,6 +31,9 @@ PRODUCT = HERE.parents[1] / "conf" / "asterisk"
 AMI_SECRET = "lab-textback"  #: of the product's own AMI user
 MODULES = ("lib/*", "lib", "lib64", "local/lib")  #: under /usr, by distribution
 LOGIN = b"Action: Login\r\nUsername: lab\r\nSecret: lab\r\nEvents: system\r\n\r\n"
+PORTS = range(10_000, 20_000)  #: below RTP's, which are below those the kernel gives away
+CLAIMS = 200  #: a server has long started when so many others were begun after it
+_claims: deque[socket.socket] = deque()
 DIRECTORIES = ("cache", "etc", "lib", "log", "run", "spool")
 
 
@@ -34,36 +42,70 @@ class LabError(Exception):
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 that is free, and that no other process of the laboratory is given.
+
+    A port the kernel chooses is anybody's again until its server has started, and dozens of servers
+    start side by side here. So it is one the kernel never chooses, reserved by a name in the
+    kernel that goes with this process, or after a while.
+    """
+    while True:
+        port = random.choice(PORTS)
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0textback-lab-port-{port}")
+            with socket.socket(socket.AF_INET, kind) as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        if len(_claims) > CLAIMS:
+            _claims.popleft().close()
+        return port
 
 
-def asterisk_folder() -> Path | None:
-    """The folder with Debian's Asterisk 22, made now if need be; None: use the host's own binary.
+def asterisk_folder(version: str = DEFAULT) -> Path | None:
+    """The folder with that Asterisk, made now if need be; None: use the host's own binary.
 
-    Raises LabError when neither can be had.
+    Raises LabError when neither can be had. An older one than the host's cannot be; the default
+    stands for whatever the host has.
     """
     if os.geteuid() != 0:
         if shutil.which("asterisk"):
+            if version != DEFAULT and not (own := host_version()).startswith(
+                f"Asterisk {version}."
+            ):
+                raise LabError(
+                    f"no Asterisk {version}: not root, so none can be installed in a folder, "
+                    f"and this machine's own is {own}"
+                )
             return None
         raise LabError(
             "no Asterisk: not root, so none can be installed in a folder, "
             "and this machine has no `asterisk` of its own"
         )
     made = subprocess.run(
-        [str(HERE / "setup.sh")], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+        [str(HERE / "setup.sh"), version],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
     )
     if made.returncode != 0:
-        raise LabError(f"no Asterisk: tests/lab/setup.sh failed ({made.returncode}), see above")
+        raise LabError(
+            f"no Asterisk {version}: tests/lab/setup.sh failed ({made.returncode}), see above"
+        )
     return Path(made.stdout.strip())
 
 
-def asterisk_version() -> str:
-    folder = asterisk_folder()
+def asterisk_version(version: str = DEFAULT) -> str:
+    """As it names itself: "Asterisk 22.10.1+dfsg..."."""
+    folder = asterisk_folder(version)
     if folder is not None:
         return (folder / "textback-lab.version").read_text().strip()
+    return host_version()
+
+
+def host_version() -> str:
     return subprocess.run(
         ["asterisk", "-V"], capture_output=True, text=True, check=True
     ).stdout.strip()
@@ -73,11 +115,13 @@ def asterisk_version() -> str:
 class Asterisk:
     """A private instance. Use as a context manager, or call `start` and `stop`.
 
-    `files` adds or replaces configuration files by name; `@AMI_PORT@` and the like are filled in
-    there too. The log of a failed start is in the exception.
+    `version` is a name in `versions.VERSIONS`. `files` adds or replaces configuration files by
+    name; `@AMI_PORT@` and the like are filled in there too. The log of a failed start is in the
+    exception.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
+    version: str = DEFAULT
     agent_port: int = 5080  #: where the SIP user agent (phones and carrier) listens
     ami_port: int = field(default_factory=free_port)
     sip_port: int = field(default_factory=lambda: free_port(socket.SOCK_DGRAM))
@@ -85,10 +129,10 @@ class Asterisk:
     _process: subprocess.Popen[bytes] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        self._folder = asterisk_folder()
+        self._folder = asterisk_folder(self.version)
         self.directory = Path(tempfile.mkdtemp(prefix="textback-asterisk-"))
         try:
-            for name in (*DIRECTORIES, "lib/keys"):
+            for name in (*DIRECTORIES, "lib/keys", "log/cel-custom", "log/cdr-csv"):
                 (self.directory / name).mkdir()
             self._write_configuration()
         except BaseException:
@@ -179,9 +223,7 @@ class Asterisk:
         try:
             with socket.create_connection(("127.0.0.1", self.ami_port), 1.0) as link:
                 link.settimeout(1.0)
-                link.sendall(
-                    b"Action: Login\r\nUsername: lab\r\nSecret: lab\r\nEvents: system\r\n\r\n"
-                )
+                link.sendall(LOGIN)
                 seen = b""
                 while b"Event: FullyBooted" not in seen:
                     more = link.recv(4096)
@@ -200,7 +242,7 @@ class Asterisk:
         modules = next(chain.from_iterable(found), None)
         if modules is None:
             raise LabError(f"no Asterisk modules under {root}usr/lib")
-        rtp = 20000 + os.getpid() % 20 * 1000
+        rtp = 20000 + os.getpid() % 12 * 1000
         tokens = {
             "@OWN@": own,
             "@MODULES@": "/" + str(modules.parent.relative_to(root)),
@@ -220,9 +262,11 @@ class Asterisk:
         files["extensions_inside.conf"] = ""
         snippets = "extensions-textback.conf"
         files[snippets] = (PRODUCT / snippets).read_text()
+        for path in (PRODUCT / "records").glob("*.conf"):  # all four sources of catch-up at once
+            files[path.name] = path.read_text()
         drop_in = (PRODUCT / "manager.d" / "textback.conf").read_text()
-        files["manager.d/textback.conf"] = drop_in.replace(
-            ";secret = change-me", f"secret = {AMI_SECRET}", 1
+        files["manager.d/textback.conf"] = VERSIONS[self.version].drop_in(
+            drop_in.replace(";secret = change-me", f"secret = {AMI_SECRET}", 1)
         )
         for name, text in (files | dict(self.files)).items():
             path = etc / name
@@ -238,7 +282,7 @@ class Asterisk:
 
 
 if __name__ == "__main__":
-    with Asterisk() as lab:
+    with Asterisk(version=(*sys.argv[1:], DEFAULT)[0]) as lab:
         print(f"AMI 127.0.0.1:{lab.ami_port}, SIP 127.0.0.1:{lab.sip_port}, {lab.directory}")
         with contextlib.suppress(KeyboardInterrupt):
             sys.stdin.readline()

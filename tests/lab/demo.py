@@ -78,7 +78,7 @@ def write_configuration(directory: Path, ami_port: int, smsc_port: int, console_
         f'mode = "live"\n'
         f"[store]\npath = {toml(str(directory / 'textback.db'))}\n"
         f"[console]\nlisten = {toml(f'127.0.0.1:{console_port}')}\n"
-        f"[log]\nmask = false\n"
+        f"[agi]\nenabled = false\n[log]\nmask = false\n"
         f"[[number]]\ndid = {toml(TAKEN.did)}\nlabel = {toml(TAKEN.name)}\n"
     )
     return path
@@ -247,7 +247,7 @@ def without_asterisk(error: LabError) -> int:
     """Say what could not be done, and show what can be: a recorded call through the verdict."""
     print(f"textback demo: {error}", file=sys.stderr)
     print("textback demo: so no live call. A recorded one of an Asterisk 22:", file=sys.stderr)
-    trace = ROOT / "tests" / "data" / "ami" / "ring_out.ami"
+    trace = ROOT / "tests" / "data" / "ami" / "ring_out.filtered.ami"
     command = [sys.executable, "-m", "textback", "replay", str(trace)]
     subprocess.run(command, cwd=ROOT, check=False)
     return 1

@@ -5,15 +5,13 @@ Asterisk. In the dialplan `@a@ @b@ @c@` are the row's phones, `@out@` a number o
 `@name@` its name; steps are divided by ` | `. The expectation is what `textback why` must say:
 OUTCOME and `send` or `skip REASON`. The caller is what the person outside does; `a= b= c= out=`
 what the phones do. `early`: the text must be decided before the call has ended. All numbers are of
-the ranges reserved for fiction.
+the ranges reserved for fiction. The second half of the rows is in `topologies`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-from tests.lab.agent import Behaviour
 from tests.lab.people import (
     click_to_call,
     colleague_picks_up,
@@ -28,51 +26,25 @@ from tests.lab.people import (
     waits,
 )
 from tests.lab.phones import answers, early_media, rejects, rings
-from tests.lab.row import Caller, Row, nobody
+from tests.lab.row import ANSWERED, OFF, Row, nobody, row
+from tests.lab.topologies import FURTHER
 
-
-def row(
-    name: str,
-    dialplan: str,
-    expect: str,
-    caller: Caller = waits,
-    *,
-    a: Behaviour | None = None,
-    b: Behaviour | None = None,
-    c: Behaviour | None = None,
-    out: Behaviour | None = None,
-    **rest: Any,
-) -> Row:
-    given = {"a": a, "b": b, "c": c, "out": out}
-    return Row(
-        name=name,
-        dialplan=tuple(dialplan.split(" | ")),
-        expect=expect,
-        caller=caller,
-        phones={letter: behaviour for letter, behaviour in given.items() if behaviour},
-        **rest,
-    )
-
-
-ring_out = "Dial(PJSIP/@a@,18) | Hangup()"
+ring_out = "Dial(PJSIP/@a@,22) | Hangup()"
 ring_25 = "Dial(PJSIP/@a@,25) | Hangup()"
 hunt = f"Dial(PJSIP/@b@,8) | {ring_out}"
-group = "Dial(PJSIP/@a@&PJSIP/@b@&PJSIP/@c@,18) | Hangup()"
-local_n = "Dial(Local/@a@@from-queue/n&Local/@b@@from-queue/n,18) | Hangup()"
-local = "Dial(Local/@a@@from-queue&Local/@b@@from-queue,18) | Hangup()"
+group = "Dial(PJSIP/@a@&PJSIP/@b@&PJSIP/@c@,22) | Hangup()"
+local_n = "Dial(Local/@a@@from-queue/n&Local/@b@@from-queue/n,22) | Hangup()"
+local = "Dial(Local/@a@@from-queue&Local/@b@@from-queue,22) | Hangup()"
 own_box = "Dial(Local/@a@@from-queue-vm/n,40) | Hangup()"
 box = "Dial(PJSIP/@a@,6) | VoiceMail(@a@@default,s) | Hangup()"
 box_greets = "Dial(PJSIP/@a@,6) | VoiceMail(@a@@default,u) | Hangup()"
 queue_60 = "Answer() | Queue(@name@,,,,60) | Hangup()"
 queue_9 = "Answer() | Queue(@name@,,,,9) | Hangup()"
 two, one_local = "PJSIP/@a@ PJSIP/@b@", "Local/@a@@from-queue/n"
-menu = 'Answer() | Read(key,beep,1,,1,8) | ExecIf($["${key}" = "1"]?Dial(PJSIP/@a@,18)) | Hangup()'
+menu = 'Answer() | Read(key,beep,1,,1,8) | ExecIf($["${key}" = "1"]?Dial(PJSIP/@a@,22)) | Hangup()'
 menu_only = "Answer() | Read(key,beep,1,,1,20) | Hangup()"
-screened = "Dial(PJSIP/@a@,18,U(textback-screen)) | Hangup()"
+screened = "Dial(PJSIP/@a@,22,U(textback-screen)) | Hangup()"
 at_end = {"text_at": "call_end"}
-
-ANSWERED = "answered skip answered"
-OFF = "skip outcome_off"
 
 _ROWS = (
     # --- one phone
@@ -85,11 +57,11 @@ _ROWS = (
     row("answered", ring_out, ANSWERED, a=answers(4)),
     row("answered_after_the_text", ring_25, "answered send", a=answers(18), early=True),
     row("answered_late_text_at_end", ring_25, ANSWERED, a=answers(17), number=at_end),
-    row("busy", "Dial(PJSIP/@a@,18) | Busy(2)", "busy send", a=rejects(486)),
-    row("declined", "Dial(PJSIP/@a@,18) | Hangup()", "busy send", a=rejects(603)),
+    row("busy", "Dial(PJSIP/@a@,22) | Busy(2)", "busy send", a=rejects(486)),
+    row("declined", "Dial(PJSIP/@a@,22) | Hangup()", "busy send", a=rejects(603)),
     row(
         "not_registered",
-        "Dial(PJSIP/@a@,18) | Congestion(2)",
+        "Dial(PJSIP/@a@,22) | Congestion(2)",
         "unavailable send",
         unregistered=True,
     ),
@@ -223,7 +195,7 @@ _ROWS = (
     row("forward_302_answered", ring_out, ANSWERED, a=forwards_out(), out=answers(4)),
     row(
         "dial_out_unanswered",
-        "Dial(PJSIP/@out@@trunk,18) | Hangup()",
+        "Dial(PJSIP/@out@@trunk,22) | Hangup()",
         "no_answer send",
         out=rings(),
         early=True,
@@ -294,6 +266,9 @@ _ROWS = (
 )
 
 
+_ALL = (*_ROWS, *FURTHER)
+
+
 def _numbered(index: int, made: Row) -> Row:
     numbered = replace(made, index=index)
     caller = numbered.number_outside
@@ -301,5 +276,5 @@ def _numbered(index: int, made: Row) -> Row:
     return replace(numbered, headers=headers)
 
 
-ROWS = tuple(_numbered(index, made) for index, made in enumerate(_ROWS))
+ROWS = tuple(_numbered(index, made) for index, made in enumerate(_ALL))
 BY_NAME = {made.name: made for made in ROWS}

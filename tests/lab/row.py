@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.lab.agent import Agent, Behaviour, Leg
 from tests.lab.ami import Recorder
+from tests.lab.versions import VERSIONS
 
 Caller = Callable[[Leg], Coroutine[None, None, None]]
 
@@ -21,6 +22,20 @@ class Scene:
     agent: Agent
     admin: Recorder
     leg: Leg | None = None  #: the caller's, once it was placed
+    #: the call from outside may come: for rows with `waits_for_also`
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Expected(NamedTuple):
+    """What must come of one call of a row."""
+
+    did: str
+    outcome: str
+    verdict: str
+    reason: str
+
+
+Also = Callable[[Scene], Coroutine[None, None, None]]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -31,7 +46,7 @@ class Row:
     phones: Mapping[str, Behaviour] = field(default_factory=dict)
     caller: Caller
     #: what else happens; replaces the call from outside when `caller` is `nobody`
-    also: Callable[[Scene], Coroutine[None, None, None]] | None = None
+    also: Also | None = None
     unregistered: bool = False  #: its phones have no contact
     display: str = ""  #: caller's name
     caller_user: str = ""  #: the From user, where it is not simply the caller's number
@@ -41,6 +56,15 @@ class Row:
     watched: bool = True
     staff: bool = False  #: the caller is on the staff list
     queue: str = ""  #: members, when it has a queue
+    queue_like: str = "lab"  #: its template in queues.conf
+    second_queue: str = ""  #: members of another one, @name@_2
+    follow_me: str = ""  #: phones that FollowMe(@name@) tries one after the other
+    waits_for_also: bool = False  #: the call from outside comes once `also` says `scene.ready`
+    #: what must come of the same caller's second call, which `also` places; "" for none
+    second: str = ""
+    second_did: bool = False  #: it is for another number of ours, `did_2`
+    not_human: tuple[str, ...] = ()  #: for [[pbx]] not_human; all rows' together
+    versions: tuple[str, ...] = tuple(VERSIONS)  #: Asterisks that know this topology
     #: the text must be decided before the call ends: at ring_timeout, voicemail or answer
     early: bool = False
     index: int = -1
@@ -84,8 +108,33 @@ class Row:
         return inside.get(self.direction, self.did)
 
     @property
+    def received(self) -> str:
+        """The same as the first event of the call spells it."""
+        return self.dialled
+
+    @property
+    def did_2(self) -> str:
+        return f"+134755501{self.index:02d}"
+
+    @property
+    def dids(self) -> tuple[str, ...]:
+        return (self.did, self.did_2) if self.second_did else (self.did,)
+
+    @property
+    def expected(self) -> tuple[Expected, ...]:
+        """What must come of each of its calls. Two for one number: in either order."""
+        calls = [(self.dialled, self.expect)]
+        if self.second:
+            calls.append((self.did_2 if self.second_did else self.dialled, self.second))
+        return tuple(
+            Expected(did, words[0], words[1], words[-1])
+            for did, expect in calls
+            for words in (expect.split(),)
+        )
+
+    @property
     def texts(self) -> int:
-        return int(self.verdict == "send")
+        return sum(call.verdict == "send" for call in self.expected)
 
     def phone(self, letter: str) -> str:
         return f"1{self.index:02d}{'_abc'.index(letter)}"
@@ -102,13 +151,45 @@ def out_number(index: int) -> str:
     return f"+191755501{index:02d}"
 
 
+ANSWERED = "answered skip answered"
+OFF = "skip outcome_off"
+
+
+async def waits(leg: Leg) -> None:
+    """Holds on until the other side ends it."""
+    await leg.over()
+
+
 async def nobody(leg: Leg) -> None:
     """The caller of a row without a call from outside: its `also` does it all."""
 
 
+def row(
+    name: str,
+    dialplan: str,
+    expect: str,
+    caller: Caller | None = None,
+    *,
+    a: Behaviour | None = None,
+    b: Behaviour | None = None,
+    c: Behaviour | None = None,
+    out: Behaviour | None = None,
+    **rest: Any,
+) -> Row:
+    given = {"a": a, "b": b, "c": c, "out": out}
+    return Row(
+        name=name,
+        dialplan=tuple(dialplan.split(" | ")),
+        expect=expect,
+        caller=caller or waits,
+        phones={letter: behaviour for letter, behaviour in given.items() if behaviour},
+        **rest,
+    )
+
+
 def configuration(rows: Iterable[Row]) -> dict[str, str]:
     """The generated Asterisk files: phones, boxes, queues, and a number per row."""
-    endpoints, boxes, queues, numbers = [], [], [], []
+    endpoints, boxes, queues, numbers, followed = [], [], [], [], []
     for row in rows:
         for letter in "abc":
             user = row.phone(letter)
@@ -116,21 +197,31 @@ def configuration(rows: Iterable[Row]) -> dict[str, str]:
             endpoints.append(
                 f"[{user}]\ntype = aor\n{contact}\n"
                 f"[{user}](phone)\naors = {user}\ncallerid = Phone {user} <{user}>\n"
+                f"named_call_group = {row.name}\nnamed_pickup_group = {row.name}\n"
             )
             boxes.append(f"{user} => 1234,Phone {user}")
         first, *rest = row.dialplan
-        numbers.append(
-            f"; {row.name}\nexten => {row.line or row.did},1,{row.fill(first)}\n"
+        numbers += [
+            f"; {row.name}\nexten => {did},1,{row.fill(first)}\n"
             + "".join(f" same => n,{row.fill(step)}\n" for step in rest)
-        )
-        if row.queue:
-            members = "".join(f"member => {row.fill(m)}\n" for m in row.queue.split())
-            queues.append(f"[{row.name}](lab)\n{members}")
+            for did in ((row.line,) if row.line else row.dids)
+        ]
+        for name, members, like in (
+            (row.name, row.queue, row.queue_like),
+            (f"{row.name}_2", row.second_queue, "lab"),
+        ):
+            if members:
+                lines = "".join(f"member => {row.fill(m)}\n" for m in members.split() if m != "-")
+                queues.append(f"[{name}]({like})\n{lines}")
+        if row.follow_me:
+            lines = "".join(f"number => {row.fill(n)},6\n" for n in row.follow_me.split())
+            followed.append(f"[{row.name}]\ncontext = from-internal\n{lines}")
     return {
         "pjsip_phones.conf": "\n".join(endpoints),
         "voicemail_boxes.conf": "\n".join(boxes) + "\n",
         "queues_lab.conf": "\n".join(queues),
         "extensions_lab.conf": "\n".join(numbers),
+        "followme.conf": "[general]\n\n" + "\n".join(followed),
     }
 
 
@@ -140,7 +231,11 @@ async def play(row: Row, agent: Agent, admin: Recorder) -> Leg | None:
         agent.behaviours[row.out if letter == "out" else row.phone(letter)] = behaviour
     scene = Scene(row, agent, admin)
     async with asyncio.TaskGroup() as group:
+        if row.also is not None:
+            group.create_task(row.also(scene), name=f"also {row.name}")
         if row.caller is not nobody:
+            if row.waits_for_also:
+                await asyncio.wait_for(scene.ready.wait(), 30.0)
             scene.leg = agent.call(
                 row.caller_user or row.number_outside,
                 row.line or row.did,
@@ -148,6 +243,4 @@ async def play(row: Row, agent: Agent, admin: Recorder) -> Leg | None:
                 headers=row.headers,
             )
             group.create_task(row.caller(scene.leg), name=f"caller {row.name}")
-        if row.also is not None:
-            group.create_task(row.also(scene), name=f"also {row.name}")
     return scene.leg

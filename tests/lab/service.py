@@ -18,6 +18,8 @@ from tests.lab.asterisk import AMI_SECRET, free_port
 from tests.lab.row import Row
 
 ROOT = Path(__file__).parents[2]
+#: The callers of the laboratory are many, at once, and all of one range.
+UNLIMITED = {"per_minute": 1000, "per_hour": 1000, "per_day": 1000, "adjacent": 0, "per_prefix": 0}
 MESSAGE = "Sorry we missed you at {{number.label}}. Reply here. {{business.name}}"
 
 
@@ -26,6 +28,12 @@ def toml(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + " }"
     return json.dumps(value, ensure_ascii=True)
+
+
+def pbx_keys(rows: Iterable[Row]) -> dict[str, Any]:
+    """What the rows ask for in [[pbx]]."""
+    not_human = [row.fill(pattern) for row in rows for pattern in row.not_human]
+    return {"not_human": not_human} if not_human else {}
 
 
 def configuration(
@@ -37,16 +45,35 @@ def configuration(
     console_port: int,
     ami_secret: str = AMI_SECRET,
     mode: str = "live",
+    agi_port: int = 0,
+    business: Mapping[str, Any] | None = None,
     limits: Mapping[str, Any] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+    pbx: Mapping[str, Any] | None = None,
+    more: Iterable[tuple[str, Mapping[str, Any]]] = (),
 ) -> Path:
-    """Write a textback.toml that watches every row's number; `smsc` has host, port and the rest."""
+    """Write a textback.toml that watches every row's number; `smsc` has host, port and the rest.
+
+    `business`, `limits`, `defaults` and `pbx` add keys to those tables, or change them; `more` are
+    further tables, such as ("[[message]]", {...}) or a second ("[[pbx]]", {...}).
+    """
+    rows = list(rows)
     staff = [row.number_outside for row in rows if row.staff]
     tables: list[tuple[str, Mapping[str, Any]]] = [
-        ("[business]", {"name": "Acme Dental", "country": "US", "timezone": "America/New_York"}),
+        (
+            "[business]",
+            {
+                "name": "Acme Dental",
+                "country": "US",
+                "timezone": "America/New_York",
+                **(business or {}),
+            },
+        ),
         ("[log]", {"format": "json", "level": "debug", "mask": False}),
         ("[store]", {"path": str(directory / "textback.db")}),
         ("[console]", {"listen": f"127.0.0.1:{console_port}"}),
-        ("[limits]", {"per_minute": 1000, "per_hour": 1000, "per_day": 1000, **(limits or {})}),
+        ("[agi]", {"listen": f"127.0.0.1:{agi_port or free_port()}"}),
+        ("[limits]", {**UNLIMITED, **(limits or {})}),
         ("[never]", {"staff": staff}),
         (
             "[[pbx]]",
@@ -57,16 +84,20 @@ def configuration(
                 "username": "textback",
                 "secret": ami_secret,
                 "record": str(directory / "record.ami"),
+                **pbx_keys(rows),
+                **(pbx or {}),
             },
         ),
         ("[[smsc]]", {"name": "smsc", "rate": 0, **smsc}),
-        ("[defaults]", {"message": MESSAGE}),
+        ("[defaults]", {"message": MESSAGE, **(defaults or {})}),
     ]
     tables += [
-        ("[[number]]", {"did": row.did, "label": row.name, **row.number})
+        ("[[number]]", {"did": did, "label": row.name, **row.number})
         for row in rows
         if row.watched
+        for did in row.dids
     ]
+    tables += more
     lines = [f"mode = {toml(mode)}"]
     for head, keys in tables:
         lines += ["", head, *(f"{key} = {toml(value)}" for key, value in keys.items())]

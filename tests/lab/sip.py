@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 from dataclasses import dataclass, field
+
+
+def _ulaw(sample: int) -> int:
+    """One 16-bit sample as G.711 u-law."""
+    sign, magnitude = (0x80, -sample) if sample < 0 else (0, sample)
+    magnitude = min(magnitude, 32635) + 132
+    exponent = magnitude.bit_length() - 8
+    return ~(sign | exponent << 4 | (magnitude >> (exponent + 3)) & 0x0F) & 0xFF
+
 
 #: Compact header forms (RFC 3261 section 7.3.3).
 COMPACT = {
@@ -18,6 +28,13 @@ COMPACT = {
     "r": "refer-to",
 }
 
+#: 20 ms of G.711 u-law, of which any number make one unbroken tone: something to record, and the
+#: 1100 Hz by which a calling fax machine makes itself known (T.30 section 4.3.3.2).
+TONE = bytes(0x90 if i % 16 < 8 else 0x10 for i in range(160))
+FAX_CALLING = bytes(_ulaw(int(8000 * math.sin(math.tau * 1100 * i / 8000))) for i in range(160))
+
+SDP = ("Content-Type", "application/sdp")
+
 REASONS = {
     100: "Trying",
     180: "Ringing",
@@ -26,10 +43,12 @@ REASONS = {
     202: "Accepted",
     302: "Moved Temporarily",
     404: "Not Found",
+    408: "Request Timeout",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",
     486: "Busy Here",
     487: "Request Terminated",
+    500: "Server Internal Error",
     503: "Service Unavailable",
     603: "Decline",
 }
@@ -76,7 +95,9 @@ class Message:
     def render(self) -> bytes:
         lines = [self.start, *(f"{n}: {v}" for n, v in self.headers)]
         body = self.body.encode()
-        return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
+        head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""])
+        # Octets that are no UTF-8 stand in the text as Python's surrogates.
+        return head.encode(errors="surrogateescape") + body
 
 
 def parse(data: bytes) -> Message:
