@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ami_listener.journal import _LEVELS
 from sms_gateway.link import COUNTERS
+from textback.alarms import RULES, Alarm
 from textback.metrics import Metrics
 from textback.model import OutboxState, Reason
 
@@ -154,9 +155,20 @@ def test_every_alarming_log_event_has_its_section_and_no_other_has() -> None:
     assert not documented - logged.keys(), "in OPERATIONS.md, and nothing logs it"
 
 
+def test_every_alarm_has_its_rule_and_its_section() -> None:
+    assert headings(section("Alarms")) == [alarm.value for alarm in Alarm]
+    assert RULES.keys() == set(Alarm)
+    for text in section("Alarms").split("\n### ")[1:]:
+        for word in ("**Meaning**", "**Do**", "**Cleared**"):
+            assert word in text, f"{word} is missing under {text.splitlines()[0]}"
+
+
 def test_every_metric_has_its_row() -> None:
     metrics = Metrics(mode="live")
     metrics.watch(list, list)
+    metrics.watch_agi(dict)
+    metrics.watch_alarms(list)
+    metrics.watch_records(list)
     exposed = re.findall(r"^# TYPE (\S+) ", metrics.expose().decode(), re.MULTILINE)
     rows = first_cells(section("Metrics"))
     assert sorted(rows) == sorted(exposed)
