@@ -177,7 +177,9 @@ async def everything_told(
                     stories = await service.stories("calls", "--all", "-n", "1000")
                     if not any(map(is_open, stories)):
                         return
-                await asyncio.sleep(0.5)
+                    await service.news()
+                else:
+                    await asyncio.sleep(0.5)
 
 
 def is_open(story: dict[str, Any]) -> bool:

@@ -34,17 +34,18 @@ class Stage:
         await asyncio.wait_for(leg.ringing.wait(), 10.0)
         return leg
 
-    async def story(self, row: Row, *, within: float = 10.0) -> dict[str, Any]:
+    async def story(self, row: Row, *, within: float = 30.0) -> dict[str, Any]:
         """The row's call as `textback why` tells it, once it has a verdict.
 
         A verdict comes with the end of the call at the latest, and a moment after it.
         """
-        told: dict[str, Any] = {}
         async with asyncio.timeout(within):
-            while told.get("verdict", "pending") == "pending":
+            while True:
                 stories = await self.service.stories("calls", "-n", "1000")
                 told = next((s for s in stories if s["did"] == row.did), {})
-        return told
+                if told.get("verdict", "pending") != "pending":
+                    return told
+                await self.service.news()
 
 
 @asynccontextmanager

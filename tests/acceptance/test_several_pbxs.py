@@ -106,7 +106,7 @@ class Group:
                 told = await self.service.stories("calls", "--all", "-n", "100")
                 if sum(story["verdict"] != "pending" for story in told) >= count:
                     return told[::-1]
-                await asyncio.sleep(0.1)
+                await self.service.news()
 
     async def part(self, name: str, state: str) -> dict[str, Any]:
         """The part of /healthz, once it is in that state."""
@@ -173,15 +173,22 @@ async def same_uniqueid(
 
     It takes a second that is not over between the two, and as many channels on both before them.
     """
+
+    def begun() -> list[str]:
+        events = lab.service.events()
+        return [event["call"] for event in events if event["event"] == "call_started"]
+
     while True:
+        before = len(begun())
         await asyncio.sleep(1.05 - time.time() % 1.0)
         legs = [pbx.call(made) for pbx, made in (one, other)]
-        known: dict[str, str] = {}
         async with asyncio.timeout(10):
-            while len(known) < 2:
+            while True:
+                calls = begun()[before:]
+                if len(calls) == 2:
+                    break
                 await asyncio.sleep(0.05)
-                newest = [e["call"] for e in lab.service.events() if e["event"] == "call_started"]
-                known = dict(call.split(":") for call in newest[-2:])
+        known = dict(call.split(":") for call in calls)
         if known["north"] == known["south"]:
             return known["north"], legs
         for leg in legs:

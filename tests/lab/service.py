@@ -114,6 +114,7 @@ class Service:
         self.console_port = console_port
         self.log = config.with_name("textback.log")
         self.process: asyncio.subprocess.Process | None = None
+        self._seen = 0  #: bytes of its log, by `news`
 
     @classmethod
     def prepare(cls, directory: Path, rows: Iterable[Row], **settings: Any) -> Service:
@@ -156,6 +157,19 @@ class Service:
                     if event.get("event") == name:
                         return event
                 await asyncio.sleep(0.05)
+
+    async def news(self, patience: float = 2.0) -> None:
+        """Wait until it has logged something since the last call of this, `patience` at most.
+
+        To ask it what it knows is a process of its own, dear beside a test in real time.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                while True:
+                    seen, self._seen = self._seen, self.log.stat().st_size
+                    if self._seen != seen:
+                        return
+                    await asyncio.sleep(0.1)
 
     async def stop(self, *, kill: bool = False, within: float = 30.0) -> int:
         """SIGTERM (or SIGKILL) and its exit code."""
