@@ -29,6 +29,8 @@ class History:
     recent_texts: tuple[datetime, ...] = ()
     #: A text to this caller from this number has not left yet: delayed, deferred, held, queued.
     waiting: bool = False
+    #: A follow-up to this caller from this number is planned and has not left yet.
+    follow_up_waits: bool = False
     #: Other callers texted in the last 60 min whose number differs from this one in no more than
     #: the last two digits, and in the last four.
     adjacent: int = 0
@@ -86,9 +88,13 @@ class Case:
     @cached_property
     def text(self) -> str:
         """The message for this caller. Raises compose.TemplateError."""
+        return compose.render(self.chosen.template, self.subject)
+
+    @cached_property
+    def subject(self) -> compose.Subject:
+        """What the variables of a message stand for."""
         business, call = self.config.business, self.call
-        subject = subject_of(self.rules, business, call.started.utc, self.history.contact_name)
-        return compose.render(self.chosen.template, subject)
+        return subject_of(self.rules, business, call.started.utc, self.history.contact_name)
 
     @cached_property
     def age(self) -> float:

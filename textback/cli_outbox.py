@@ -275,11 +275,12 @@ def _change(
 
 def _list(rows: list[OutboxRow], config: Config, mask: bool) -> None:
     zone = zone_of(config)
-    made = table("text", "state", "to", "from", "age", "tried", "next", "expires", "why")
+    made = table("text", "kind", "state", "to", "from", "age", "tried", "next", "expires", "why")
     for row in rows:
         add_row(
             made,
             str(row.id),
+            row.kind.value,
             Text(row.state.value, style=telling.STATE_STYLES[row.state]),
             shown(row.to, mask),
             shown(row.sender, mask),

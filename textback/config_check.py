@@ -20,7 +20,7 @@ from textback.message import subject_of
 MAX_LIST_FILE = 10_000_000
 
 #: The keys of a number that are texts.
-TEXT_KEYS = ("message", "message_again", "after_hours_message")
+TEXT_KEYS = ("message", "message_again", "after_hours_message", "follow_up")
 
 #: Letters, digits and marks that carriers take in an alphanumeric sender.
 _ALPHANUMERIC = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &._+-]{1,11}", re.ASCII)

@@ -108,6 +108,17 @@ class Defaults(Table):
         "The text for a caller's second missed call within `cooldown`; empty: none. There is none "
         "for a third, and none while the first still waits to be sent.",
     )
+    follow_up: str = key(
+        "",
+        "One more text, follow_up_after the first, if nothing was heard of the caller: no reply, "
+        "no STOP, no answered call either way; empty: none. It follows only a text that the "
+        "carrier has taken, and never message_again.",
+    )
+    follow_up_after: Annotated[Seconds, Field(ge=1, le=604_800)] = key(
+        7_200.0,
+        "How long after the first text is due the follow-up comes.",
+        allowed=DURATION + ", 1s to 7d",
+    )
     contact_fallback: Annotated[Line, Field(max_length=30)] = key(
         "there", "What {{contact.name}} says of a caller whose name is not known."
     )
@@ -156,6 +167,9 @@ class Defaults(Table):
         "defer",
         "What becomes of a text in quiet hours: it waits for their end, is sent all the same, or "
         "is left out.",
+    )
+    quiet_follow_up: Literal["defer", "send", "skip"] = key(
+        "defer", "The same for the follow-up, whatever `quiet` says of the first text."
     )
     quiet_zone: Literal["caller", "business"] = key(
         "caller",

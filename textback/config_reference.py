@@ -131,7 +131,10 @@ _WHICH_TEXT = (
     "Which text a caller gets: the [[message]] the dialplan asked for; else, for a second missed "
     "call within cooldown, message_again; else, outside hours, after_hours_message; else message. "
     "When it goes out: delay after the verdict, and where that is in quiet hours, at their end. "
-    "What it waits so is not counted against limits.max_age."
+    "What it waits so is not counted against limits.max_age. follow_up is one more text to the "
+    "same caller, follow_up_after the first: cancelled by a reply, STOP, an answered call either "
+    "way, or the dialplan's word that the call is handled; behind a text that was held, or that "
+    "the carrier did not take, there is none."
 )
 
 _EXAMPLE = """\

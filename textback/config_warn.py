@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 
 from textback import compose
 from textback.compose import Measure
@@ -104,9 +105,23 @@ def _warn_number(index: int, number: NumberConfig, config: Config, found: Findin
     for key in ("quiet", "quiet_zone"):
         if key in number.model_fields_set and not number.quiet_hours:
             warning(key, "has no effect without quiet_hours")
+    _warn_follow_up(number, config, warning)
     if sender_kind(number.sender, config.business.country) == "letters":
         text = "letters are one-way: nobody can reply, nor text STOP; say in the message what to do"
         warning("sender", text)
+
+
+def _warn_follow_up(
+    number: NumberConfig, config: Config, warning: Callable[[str, str], None]
+) -> None:
+    own = number.model_fields_set
+    if number.follow_up and sender_kind(number.sender, config.business.country) == "letters":
+        warning("follow_up", "comes whoever would have replied: nobody can reply to letters")
+    if "follow_up_after" in own and not number.follow_up:
+        warning("follow_up_after", "has no effect without follow_up")
+    if "quiet_follow_up" in own and not (number.follow_up and number.quiet_hours):
+        missing = "quiet_hours" if number.follow_up else "follow_up"
+        warning("quiet_follow_up", f"has no effect without {missing}")
 
 
 def _warn_messages(

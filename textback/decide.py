@@ -14,6 +14,8 @@ came first.
 When it goes out: `delay` after the verdict, and where that falls into quiet hours, at their end.
 That wait is meant, so the end of the text's life moves with it; what the call was old already, and
 what the carrier costs, counts.
+
+With the first text its follow-up is planned, where the number has one (`follow_up`).
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from textback import breaker
+from textback import breaker, follow_up
 from textback.answer import Check
 from textback.case import Case, History, caller_of
 from textback.config import Config
@@ -100,6 +102,7 @@ def _send(case: Case, gates: tuple[Gate, ...]) -> Send:
         due=case.due if wait else None,
         hold=next((block.hold for block in blocks if block.hold), ""),
         gates=gates,
+        follow_up=follow_up.plan(case),
     )
 
 

@@ -154,7 +154,8 @@ class Inbox:
             word=kept.word or None,
         )
         for row_id in kept.cancelled:
-            log.info("text_cancelled", row=row_id, reason="opted_out")
+            reason = "opted_out" if kept.word == "stop" else "replied"
+            log.info("text_cancelled", row=row_id, reason=reason)
 
     def _full(self, number: str) -> str:
         if number.startswith("+"):

@@ -48,10 +48,17 @@ def rules_for(number: NumberConfig, kind: TextKind) -> QuietRules | None:
 
     A text the caller has just asked for by pressing a key wakes nobody.
     """
-    if kind is not TextKind.MISSED or not number.quiet_spans:
+    if not number.quiet_spans:
         return None
-    rule = f"quiet_hours = {number.quiet_hours}, quiet = {number.quiet}"
-    return QuietRules(number.quiet_spans, number.quiet, number.quiet_zone, rule)
+    match kind:
+        case TextKind.MISSED:
+            key, policy = "quiet", number.quiet
+        case TextKind.FOLLOW_UP:
+            key, policy = "quiet_follow_up", number.quiet_follow_up
+        case TextKind.OFFER | TextKind.TEST:
+            return None
+    rule = f"quiet_hours = {number.quiet_hours}, {key} = {policy}"
+    return QuietRules(number.quiet_spans, policy, number.quiet_zone, rule)
 
 
 def look(rules: QuietRules, caller: str, business: ZoneInfo, at: datetime) -> Found:

@@ -57,7 +57,10 @@ _CALLLESS = {
     TextKind.TEST: "written by hand (send-test)",
     TextKind.OFFER: "the caller asked for it by a key, in a call that was not seen",
     TextKind.MISSED: "what is known of it is not kept any more",
+    TextKind.FOLLOW_UP: "what is known of it is not kept any more",
 }
+
+_KIND_WORDS = {TextKind.OFFER: "Offered text ", TextKind.FOLLOW_UP: "Follow-up "}
 
 STATE_STYLES: dict[OutboxState, str] = {
     OutboxState.QUEUED: "yellow",
@@ -196,7 +199,7 @@ def _gates(gates: Sequence[Gate], mask: bool) -> Table:
 def _outbox(row: OutboxRow, mask: bool, zone: tzinfo | None) -> Text:
     number, words = readers(mask)
     text = Text.assemble(
-        ("Offered text " if row.kind is TextKind.OFFER else "Text ", "bold"),
+        (_KIND_WORDS.get(row.kind, "Text "), "bold"),
         (str(row.id), "bold cyan"),
         f" to {escape(number(row.to))} from {escape(number(row.sender))}: ",
         (row.state.value, f"bold {STATE_STYLES[row.state]}"),

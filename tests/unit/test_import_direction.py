@@ -22,7 +22,7 @@ PURE = (
     *(f"model/{path.stem}" for path in sorted((ROOT / "textback" / "model").glob("*.py"))),
     *("decide", "compose", "phone", "optout", "retry", "schedule"),
     *("answer", "case", "gates", "gates_call", "gates_caller", "gates_text"),
-    *("message", "quiet", "breaker", "verstat"),
+    *("message", "quiet", "breaker", "verstat", "follow_up"),
     *("figures", "advice", "advice_waits", "advice_numbers", "advice_verdicts", "recommend"),
 )
 IMPURE_IMPORTS = {

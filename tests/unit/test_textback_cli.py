@@ -294,6 +294,8 @@ def test_the_queue_shows_what_waits_and_counts_the_rest(run: Run, filled: Path) 
     result = run("queue")
     assert result.exit_code == 0
     assert "2 queued" in result.output
+    assert "kind" in result.output
+    assert result.output.count("missed") == 2
     told = [json.loads(line) for line in run("queue", "--json").stdout.splitlines()]
     assert [(text["id"], text["state"]) for text in told] == [(1, "queued"), (2, "queued")]
     assert run("queue", "--state", "held").stdout.startswith("nothing waits")

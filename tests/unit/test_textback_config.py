@@ -43,6 +43,8 @@ def test_the_least_config_has_the_defaults_of_the_product(folder: Path) -> None:
     assert (config.limits.adjacent, config.limits.per_prefix) == (5, 50)
     assert (number.delay, number.message_again, number.quiet_spans) == (0, "", ())
     assert (number.quiet, number.quiet_zone) == ("defer", "caller")
+    assert (number.follow_up, number.follow_up_after) == ("", 7_200)
+    assert number.quiet_follow_up == "defer"
     assert (config.agi.enabled, config.agi.listen) == (True, "127.0.0.1:4574")
     assert (config.agi.deadline, config.agi.networks) == (0.2, ())
     assert (config.pbx[0].verstat, config.pbx[0].not_human) == ("ignore", ())

@@ -36,6 +36,27 @@ from textback.config_load import loads
         ('"+12125550100"', '"+12125550100"\nenabled = false', "every number is switched off"),
         ('"+12125550100"', '"+12125550100"\nhours = { mon = "24h" }', "have no effect without"),
         ("0100", '0100"\nquiet = "skip', "number.quiet: has no effect without quiet_hours"),
+        (
+            "0100",
+            '0100"\nfollow_up_after = "1h',
+            "follow_up_after: has no effect without follow_up",
+        ),
+        (
+            "0100",
+            '0100"\nquiet_hours = "21:00-08:00"\nquiet_follow_up = "skip',
+            "number.quiet_follow_up: has no effect without follow_up",
+        ),
+        (
+            "0100",
+            '0100"\nfollow_up = "{{business.name}} STOP"\nquiet_follow_up = "skip',
+            "number.quiet_follow_up: has no effect without quiet_hours",
+        ),
+        (
+            "0100",
+            '0100"\nfollow_up = "{{business.name}} STOP"\nsender = "Acme',
+            "number.follow_up: comes whoever would have replied",
+        ),
+        ("0100", '0100"\nfollow_up = "{{business.name}}', "follow_up: does not say how"),
         ("0100", '0100"\nquiet_zone = "business', "number.quiet_zone: has no effect without"),
         (
             "0100",
@@ -72,6 +93,8 @@ def test_what_is_probably_not_meant_is_warned_of(old: str, new: str, warning: st
         '[[pbx]]\nname = "other"\nhost = "192.0.2.10"\nsecret = "s3cret"\ntls = true\n'
         '[agi]\nlisten = "0.0.0.0:4574"\n',
         '[defaults]\nquiet = "skip"\nquiet_hours = "21:00-08:00"\n',
+        '[defaults]\nfollow_up = "{{business.name}} STOP"\nfollow_up_after = "5m"\n'
+        'quiet_hours = "21:00-08:00"\nquiet_follow_up = "skip"\n',
         '[[message]]\nname = "directions"\ntext = "{{business.name}}, 1 Example Street. STOP"\n',
     ],
 )

@@ -22,7 +22,7 @@ from textback.model import (
     Skip,
     TextKind,
 )
-from textback.store import caller, late
+from textback.store import caller, cancelling, following, late
 from textback.store import history as module
 from textback.store.calls import new_text
 from textback.store.rows import CallFact, RowFilter
@@ -161,6 +161,15 @@ async def test_earlier_texts_are_read_from_the_index_in_their_order(store: Store
         store, module._RECENT, caller=CALLER, number=NUMBER, kind=TextKind.MISSED, shadow=False
     )
     assert found == ["SEARCH outbox USING INDEX ix_outbox_recipient_created_at (recipient=?)"]
+    waits = await plan(
+        store, module._FOLLOW_UP, caller=CALLER, number=NUMBER, now=NOW, shadow=False
+    )
+    assert waits[0] == "SEARCH outbox USING INDEX ix_outbox_recipient_created_at (recipient=?)"
+    assert not [line for line in waits if line.startswith("SCAN")]
+    wrote = await plan(store, cancelling._FOLLOW_UPS, handset=CALLER)
+    assert wrote == ["SEARCH outbox USING INDEX ix_outbox_recipient_created_at (recipient=?)"]
+    (behind,) = await plan(store, following._first_texts([1, 2]))
+    assert behind.startswith("SEARCH outbox USING INDEX sqlite_autoindex_outbox_1 (call_id=?")
 
 
 async def test_a_card_and_a_late_call_are_found_by_index(store: Store) -> None:

@@ -26,7 +26,7 @@ from textback.model.inbox import Receipt, ReceiptState, Reply
 from textback.model.moment import Moment
 from textback.model.outbox import OUTBOX_TRANSITIONS, OutboxRow, OutboxState
 from textback.model.story import CallStory, StoryEvent, TextStory
-from textback.model.verdict import Gate, Reason, Send, Skip, TextKind, Verdict
+from textback.model.verdict import FollowUp, Gate, Reason, Send, Skip, TextKind, Verdict
 
 __all__ = [
     "DEFAULT_OUTCOMES",
@@ -37,6 +37,7 @@ __all__ = [
     "CallKey",
     "CallStory",
     "Direction",
+    "FollowUp",
     "Gate",
     "Hint",
     "HintKind",

@@ -61,8 +61,19 @@ class TextKind(StrEnum):
     """Why a text exists. A call has at most one of each kind."""
 
     MISSED = "missed"  #: the text to a missed caller
+    FOLLOW_UP = "follow_up"  #: one more to a missed caller of whom nothing was heard
     OFFER = "offer"  #: the caller pressed a key for it
     TEST = "test"  #: `textback send-test`; belongs to no call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUp:
+    """One more text, planned with the first: it leaves when nothing was heard of the caller."""
+
+    text: str  #: "": there is none, and `note` says why
+    due: datetime  #: not before; aware UTC
+    expires: datetime
+    note: str  #: for people, in `why`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +90,7 @@ class Send:
     due: datetime | None = None  #: not before (delay, quiet hours); None: now
     hold: str = ""  #: why it goes into the outbox as HELD (a breaker); "": it does not
     gates: tuple[Gate, ...] = ()
+    follow_up: FollowUp | None = None  #: None: the number has none, or this text gets none
 
     @property
     def reason(self) -> Reason:

@@ -1,4 +1,4 @@
-"""Writing calls, verdicts and their texts, and cancelling texts that are not needed any more."""
+"""Writing calls, verdicts and their texts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
-    Update,
+    Row,
     bindparam,
     case,
     insert,
@@ -32,15 +32,11 @@ from textback.model import (
 from textback.store.rows import CallFact, Judged, gates_to_json, to_outbox_row
 from textback.store.sql import insert_for
 from textback.store.tables import calls, operator_log, outbox, verdicts
-from textback.store.transitions import sources
 
 #: Whose name stands in the log where no operator held a text, but a rule.
 BY_RULE = "textback"
-#: Why a text to a missed caller was cancelled.
-ANSWERED = "the call was answered"
-ANSWERED_LATER = "the caller was answered in a later call"
-CALLED_BACK = "the business called back"
-HANDLED = "the dialplan said that it is handled"
+#: What `operator_log` calls the plan of a follow-up; it stands with the text it speaks of.
+FOLLOW_UP = "follow-up"
 
 #: What a later fact that does not know it leaves as it is: the link may have been down, and the
 #: call found again, since the dialplan spoke. Of the two words in the first line the last counts,
@@ -89,30 +85,6 @@ _ADOPT = (
 )
 _DECIDED = select(verdicts.c.call_id).where(verdicts.c.call_id == bindparam("call_id"))
 _NEW_TEXT = insert(outbox).returning(*outbox.c)
-
-_CANCEL = (
-    update(outbox)
-    .where(outbox.c.state.in_(sources(OutboxState.CANCELLED)))
-    .values(state=OutboxState.CANCELLED, reason=bindparam("why"), changed_at=bindparam("at"))
-    .returning(outbox.c.id)
-)
-# Whom a person has spoken to needs no "sorry we missed you"; what was asked for is sent all the
-# same. Only an opt-out ends every kind.
-_MISSED = outbox.c.kind == TextKind.MISSED
-_CANCEL_CALL = _CANCEL.where(outbox.c.call_id == bindparam("call"), _MISSED)
-_CANCEL_CALLER = _CANCEL.where(outbox.c.recipient == bindparam("handset"), _MISSED)
-_CANCEL_HANDSET = _CANCEL.where(outbox.c.recipient == bindparam("handset"))
-
-
-def _before(answer: Update) -> Update:
-    """Only texts of calls that began before `until`."""
-    earlier = select(calls.c.id).where(
-        calls.c.id == outbox.c.call_id, calls.c.started_at <= bindparam("until")
-    )
-    return answer.where(earlier.exists())
-
-
-_CANCEL_EARLIER = _before(_CANCEL_CALLER)
 
 
 class Seen(NamedTuple):
@@ -234,12 +206,38 @@ def with_text(
         return Judged(call_id=call_id or 0, verdict=verdict)
     new = new_text(call_id, verdict, number, now, due)
     row = db.execute(_NEW_TEXT, new).one()
+    _follow(db, row, verdict, now)
     if row.state is OutboxState.HELD:
         _note(db, row.id, "hold", row.reason, now)
     if row.due_at > now:
         until = f"not before {row.due_at:%Y-%m-%d %H:%M:%S} UTC"
         _note(db, row.id, "delay", until, now)
     return Judged(call_id=call_id or 0, verdict=verdict, row=to_outbox_row(row))
+
+
+def _follow(db: Connection, first: Row[Any], send: Send, now: datetime) -> None:
+    """Plans the follow-up of a text, in its transaction.
+
+    What the breaker holds is followed by none, also when it is released: it was not a text like any
+    other, and leaves at another time.
+    """
+    follow_up = send.follow_up
+    if follow_up is None:
+        return
+    if send.hold or not follow_up.text:
+        why = "none: the text is held" if send.hold else follow_up.note
+        _note(db, first.id, FOLLOW_UP, why, now)
+        return
+    second = replace(
+        send,
+        kind=TextKind.FOLLOW_UP,
+        text=follow_up.text,
+        due=follow_up.due,
+        expires=follow_up.expires,
+    )
+    new = new_text(first.call_id, second, first.number, now)
+    row = db.execute(_NEW_TEXT, new).one()
+    _note(db, row.id, FOLLOW_UP, follow_up.note, now)
 
 
 def _note(db: Connection, row_id: int, verb: str, detail: str, now: datetime) -> None:
@@ -289,33 +287,3 @@ def record_verdict(
     if decided(db, call_id):
         return None
     return write_verdict(db, call_id, fact, verdict, fact.call.at.utc, due=due).row
-
-
-# --- cancelling -------------------------------------------------------------------------------
-
-
-def cancel_call(db: Connection, call_id: int, reason: str, now: datetime) -> tuple[int, ...]:
-    """The text to the missed caller of this call, if no byte of it was sent."""
-    changes = {"call": call_id, "why": reason, "at": now}
-    return tuple(db.execute(_CANCEL_CALL, changes).scalars())
-
-
-def cancel_caller(
-    db: Connection, number: str, reason: str, now: datetime, *, until: datetime | None = None
-) -> tuple[int, ...]:
-    """Texts to this missed caller; with `until` only those of calls that began before."""
-    changes = {"handset": number, "why": reason, "at": now}
-    if until is None:
-        return tuple(db.execute(_CANCEL_CALLER, changes).scalars())
-    return tuple(db.execute(_CANCEL_EARLIER, changes | {"until": until}).scalars())
-
-
-def cancel_handset(db: Connection, number: str, reason: str, now: datetime) -> tuple[int, ...]:
-    """Every text to this handset that no byte was sent of, of whatever kind."""
-    changes = {"handset": number, "why": reason, "at": now}
-    return tuple(db.execute(_CANCEL_HANDSET, changes).scalars())
-
-
-def cancel_key(db: Connection, key: CallKey, reason: str, now: datetime) -> tuple[int, ...]:
-    call_id = by_key(db, key)
-    return () if call_id is None else cancel_call(db, call_id, reason, now)

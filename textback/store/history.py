@@ -42,8 +42,11 @@ _WAITING = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.HELD)
 
 #: A cancelled or expired text did not cost the caller anything, so it does not count against the
 #: next one; one that may have arrived does, whatever the operator did to it afterwards.
+#: A follow-up counts once it may have left: most are cancelled by the caller's answer. There is at
+#: most one for each text that passed the caps, so all in all they are exceeded at most twofold.
 COUNTS: ColumnElement[bool] = and_(
     outbox.c.kind != TextKind.TEST,
+    or_(outbox.c.kind != TextKind.FOLLOW_UP, outbox.c.maybe_sent),
     or_(outbox.c.state.not_in(_NEVER_SENT), outbox.c.maybe_sent),
     or_(outbox.c.state != OutboxState.SHADOW, bindparam("shadow")),
 )
@@ -94,6 +97,34 @@ _RECENT = (
     .order_by(outbox.c.created_at.desc())
     .limit(RECENT)
 )
+_first = outbox.alias("first")
+#: A follow-up that is still to come: one whose text was never taken will be cancelled when it is
+#: due (`following`), and keeps no other from being planned. In shadow mode none ever leaves: there
+#: it waits until its time.
+_FOLLOW_UP = (
+    select(outbox.c.id)
+    .where(
+        outbox.c.recipient == bindparam("caller"),
+        outbox.c.number == bindparam("number"),
+        outbox.c.kind == TextKind.FOLLOW_UP,
+        or_(
+            outbox.c.state.in_(_WAITING),
+            and_(
+                outbox.c.state == OutboxState.SHADOW,
+                outbox.c.due_at > bindparam("now"),
+                bindparam("shadow"),
+            ),
+        ),
+        select(_first.c.id)
+        .where(
+            _first.c.call_id == outbox.c.call_id,
+            _first.c.kind == TextKind.MISSED,
+            _first.c.state.not_in(_NEVER_SENT),
+        )
+        .exists(),
+    )
+    .limit(1)
+)
 
 
 def _begins(length: str, prefix: str) -> ColumnElement[bool]:
@@ -143,13 +174,15 @@ def history(
     }
     row = db.execute(_HISTORY, spans).one()
     recent: tuple[datetime, ...] = ()
-    waiting = False
+    waiting = follow_up_waits = False
     near = far = 0
     if caller:
         who = {"caller": caller, "number": number, "kind": kind, "shadow": shadow}
         texts = db.execute(_RECENT, who).all()
         recent = tuple(text.created_at for text in texts)
         waiting = any(text.state in _WAITING for text in texts)
+        asked = {"caller": caller, "number": number, "now": now, "shadow": shadow}
+        follow_up_waits = db.execute(_FOLLOW_UP, asked).first() is not None
         near, far = db.execute(_NEIGHBOURS, spans | _prefixes(caller)).one()
     return History(
         last_text=recent[0] if recent else None,
@@ -159,6 +192,7 @@ def history(
         opted_out=f"{row.word}, {row.opted_out_at:%Y-%m-%d %H:%M} UTC" if row.opted_out_at else "",
         recent_texts=recent,
         waiting=waiting,
+        follow_up_waits=follow_up_waits,
         adjacent=near,
         same_prefix=far,
     )

@@ -14,17 +14,14 @@ from sqlalchemy import Connection
 
 from textback.model import Phase, Source
 from textback.store import hints, late
-from textback.store.calls import (
+from textback.store.calls import Seen, decided, upsert, write_verdict
+from textback.store.cancelling import (
     ANSWERED,
     ANSWERED_LATER,
     CALLED_BACK,
     HANDLED,
-    Seen,
     cancel_call,
     cancel_caller,
-    decided,
-    upsert,
-    write_verdict,
 )
 from textback.store.history import history
 from textback.store.rows import CallFact, Judged

@@ -48,17 +48,14 @@ from textback.model import (
     TextKind,
 )
 from textback.store import hints
-from textback.store.calls import (
+from textback.store.calls import Seen, values, verdict_values, with_text
+from textback.store.cancelling import (
     ANSWERED,
     ANSWERED_LATER,
     CALLED_BACK,
     HANDLED,
-    Seen,
     cancel_call,
     cancel_caller,
-    values,
-    verdict_values,
-    with_text,
 )
 from textback.store.history import history
 from textback.store.rows import CallFact, Judged, KnownCall, to_outbox_row

@@ -22,8 +22,8 @@ from sqlalchemy import (
     update,
 )
 
-from textback.model import OutboxRow, OutboxState
-from textback.store import submissions
+from textback.model import OutboxRow, OutboxState, TextKind
+from textback.store import following, submissions
 from textback.store.rows import (
     Claim,
     Finished,
@@ -145,11 +145,16 @@ def turn(
 
 
 def _due(db: Connection, claim: Claim, now: datetime) -> tuple[list[Row[Any]], bool]:
-    """The oldest due rows, and whether there may be more of them."""
+    """The oldest due rows that may go, and whether there may be more of them."""
     limit = min(max(claim.room, 1), _LOOK)
     query = _due_query(claim.route, claim.others)
     rows = list(db.execute(query, {"now": now, "most": limit}).all())
-    return rows, len(rows) == limit
+    full = len(rows) == limit
+    waiting = [row for row in rows if row.kind is TextKind.FOLLOW_UP]
+    if waiting:
+        may_go = following.may_go(db, waiting, now)
+        rows = [row for row in rows if row.kind is not TextKind.FOLLOW_UP or row.id in may_go]
+    return rows, full
 
 
 def _fit(

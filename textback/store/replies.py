@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from textback.model import Reply
-from textback.store.calls import cancel_handset
+from textback.store.cancelling import cancel_follow_ups, cancel_handset
 from textback.store.sql import insert_for, per_dialect
 from textback.store.tables import opt_outs, replies
 
@@ -53,7 +53,8 @@ _LIFT = (
 
 
 def record(db: Connection, found: Sequence[Word]) -> list[Kept]:
-    """Keep the replies in their order; STOP also stops what is still queued for that handset."""
+    """Keep the replies in their order; STOP also stops what is still queued for that handset, and
+    any reply the follow-up."""
     ids = db.execute(_KEEP, [_values(w) for w in found]).scalars()
     kept: list[Kept] = []
     for word, reply_id in zip(found, ids, strict=True):
@@ -63,6 +64,8 @@ def record(db: Connection, found: Sequence[Word]) -> list[Kept]:
             cancelled = opt_out(db, reply.sender, reply.text.strip()[:40], reply.at)
         elif word.word == "start":
             opt_in(db, reply.sender, f"the handset wrote {reply.text.strip()[:40]}", reply.at)
+        # Whatever it says, the caller was heard of. STOP has cancelled it already.
+        cancelled += cancel_follow_ups(db, reply.sender, reply.recipient, reply.at)
         kept.append(Kept(reply_id=reply_id, reply=reply, word=word.word, cancelled=cancelled))
     return kept
 

@@ -31,7 +31,17 @@ from textback.model import (
     TextStory,
     Verdict,
 )
-from textback.store import calls, judging, outbox, receipts, replies, story, submissions, verbs
+from textback.store import (
+    calls,
+    cancelling,
+    judging,
+    outbox,
+    receipts,
+    replies,
+    story,
+    submissions,
+    verbs,
+)
 from textback.store import migrate as migrations
 from textback.store.besides import Besides
 from textback.store.engine import Database, to_url
@@ -128,11 +138,11 @@ class Store(Besides):
 
     async def cancel_for_call(self, key: CallKey, reason: str, now: datetime) -> bool:
         """Cancels the call's text if no byte of it was sent. False: there was none."""
-        return bool(await self._db.write(lambda db: calls.cancel_key(db, key, reason, now)))
+        return bool(await self._db.write(lambda db: cancelling.cancel_key(db, key, reason, now)))
 
     async def cancel_for_handset(self, number: str, reason: str, now: datetime) -> tuple[int, ...]:
         """Cancels every text to `number` (E.164) of which no byte was sent."""
-        return await self._db.write(lambda db: calls.cancel_handset(db, number, reason, now))
+        return await self._db.write(lambda db: cancelling.cancel_handset(db, number, reason, now))
 
     # --- delivery ---
 

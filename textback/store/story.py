@@ -19,7 +19,7 @@ from textback.model import (
     TextKind,
     TextStory,
 )
-from textback.store.calls import BY_RULE
+from textback.store.calls import BY_RULE, FOLLOW_UP
 from textback.store.errors import NoSuchRowError
 from textback.store.rows import done_parts, gates_from_json, outbox_rows, to_outbox_row
 from textback.store.tables import (
@@ -65,7 +65,12 @@ _SOURCE_WORDS = {
     Source.CDR: "told late by CDR",
     Source.AGI: "told by the dialplan while the AMI link was down",
 }
-_KIND_WORDS = {TextKind.MISSED: "text", TextKind.OFFER: "offered text", TextKind.TEST: "text"}
+_KIND_WORDS = {
+    TextKind.MISSED: "text",
+    TextKind.FOLLOW_UP: "follow-up",
+    TextKind.OFFER: "offered text",
+    TextKind.TEST: "text",
+}
 
 
 def story(db: Connection, call_id: int) -> CallStory:
@@ -147,7 +152,7 @@ def _text_events(db: Connection, row: Row[Any]) -> list[StoryEvent]:
     query = select(operator_log).where(operator_log.c.row_id == row.id)
     log = db.execute(query.order_by(operator_log.c.id)).all()
     born = "decided, not sent" if row.state is OutboxState.SHADOW else "queued"
-    if row.state is not OutboxState.SHADOW and any(entry.by == BY_RULE for entry in log):
+    if row.state is not OutboxState.SHADOW and any(_waits(entry) for entry in log):
         born = "written"  # and then held or delayed, as the log says
     first = f"{_KIND_WORDS[row.kind]} {row.id} {born}"
     events = [StoryEvent(at=row.created_at, kind="outbox", text=first)]
@@ -169,6 +174,13 @@ def _text_events(db: Connection, row: Row[Any]) -> list[StoryEvent]:
         words = row.state.value + (f": {row.reason}" if row.reason else "")
         events.append(StoryEvent(at=row.changed_at, kind="outbox", text=words))
     return events
+
+
+def _waits(entry: Row[Any]) -> bool:
+    """Whether this line of the log says that a text is not simply queued."""
+    if entry.by != BY_RULE:
+        return False
+    return entry.verb != FOLLOW_UP or not entry.detail.startswith("none")
 
 
 def _attempt_events(db: Connection, row_id: int) -> Iterable[StoryEvent]:
