@@ -25,7 +25,6 @@ from textback.model import (
     Source,
 )
 
-
 #: CEL does not tell whether a message was left.
 MAILBOX = ahead(
     source=Source.CEL,
