@@ -10,6 +10,9 @@ PY      = $(VENV)/bin/python
 # Most of the acceptance tests' time is spent ringing, so two of them keep no core busy.
 WORKERS ?= 4
 PYTEST  = PYTHONASYNCIODEBUG=1 $(PY) -m pytest
+# A class of calls stays in one process. The long waits of acceptance come first, not last, so that
+# the quick tests fill the gaps.
+SPREAD  = --dist loadscope --no-loadscope-reorder
 
 # where `make install` puts things
 DESTDIR      ?=
@@ -41,7 +44,7 @@ demo: packages-demo venv ## a missed call becomes a text, live, on a real Asteri
 
 # Style and types are tests like the others (tests/checks), so that one run and one summary say all.
 test: packages-test venv asterisk smscs ## style, types, unit, integration, acceptance
-	@$(PYTEST) -n $(WORKERS) --dist loadscope \
+	@$(PYTEST) -n $(WORKERS) $(SPREAD) \
 	    tests/acceptance tests/checks tests/crash tests/integration tests/unit
 
 # --- parts of it --------------------------------------------------------------------------------
@@ -59,7 +62,7 @@ integration: venv ## tests over real sockets and SQLite, without Asterisk
 	@$(PYTEST) tests/integration
 
 acceptance: packages-test venv asterisk smscs ## every topology on real Asterisks and two foreign SMSCs
-	@$(PYTEST) -n $(WORKERS) --dist loadscope tests/acceptance
+	@$(PYTEST) -n $(WORKERS) $(SPREAD) tests/acceptance
 
 crash: packages-test venv smscs ## 200 kills and 20 cut connections under load, both policies
 	@$(PYTEST) tests/crash -s

@@ -34,6 +34,8 @@ enabled = false
 per_minute = 100000
 per_hour = 100000
 per_day = 100000
+adjacent = 0
+per_prefix = 0
 [[pbx]]
 port = {ami}
 secret = "secret"

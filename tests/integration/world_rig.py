@@ -48,6 +48,8 @@ path = "{store}"
 per_minute = 100000
 per_hour = 100000
 per_day = 100000
+adjacent = 0
+per_prefix = 0
 [console]
 enabled = false
 [agi]

@@ -193,6 +193,22 @@ class Asterisk:
             process.wait()
             assert process.stdin is not None
             process.stdin.close()
+            # The kernel takes its time over the last threads, and until then the next one says
+            # that Asterisk is running already.
+            deadline = time.monotonic() + 10.0
+            while self._alive():
+                if time.monotonic() > deadline:
+                    raise LabError("a killed Asterisk is still there after 10 s")
+                time.sleep(0.05)
+
+    def _alive(self) -> bool:
+        """Whether somebody holds its control socket."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(self.directory / "run" / "asterisk.ctl"))
+            except OSError:
+                return False
+        return True
 
     def close(self) -> None:
         self.stop()

@@ -7,6 +7,8 @@ import contextlib
 from types import TracebackType
 from typing import Self
 
+from tests.lab.asterisk import free_port
+
 
 class Wire:
     """Use as a context manager; `port` stays the same over every cut."""
@@ -15,7 +17,8 @@ class Wire:
         self._to = port
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
-        self.port = 0
+        # Reserved: while the wire is cut nobody else may be given it.
+        self.port = free_port()
 
     async def __aenter__(self) -> Self:
         await self.mend()
@@ -28,7 +31,6 @@ class Wire:
 
     async def mend(self) -> None:
         self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:
         """At once, with a reset: what was under way is lost."""
