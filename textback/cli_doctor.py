@@ -76,7 +76,7 @@ def doctor(
 
 async def _examine(config: Config, listen: float, bind: bool) -> AsyncIterator[Check]:
     # Only here: an HTTP client is half of this program's start, and most commands need none.
-    from textback import doctor_agi, doctor_links, doctor_numbers, doctor_records
+    from textback import doctor_agi, doctor_links, doctor_numbers, doctor_records, doctor_smsc
 
     yield examination.check_daemon(config)
     for check in await examination.check_store(config):
@@ -101,7 +101,7 @@ async def _examine(config: Config, listen: float, bind: bool) -> AsyncIterator[C
             yield check
     for smsc in config.smsc:
         if parts is not None and not bind:
-            yield doctor_links.smsc_by_daemon(smsc, parts)
+            yield doctor_smsc.smsc_by_daemon(smsc, parts)
         elif doctor_links.hidden(smsc):
             yield doctor_links.not_asked(f"smpp {smsc.name}", smsc, config)
         elif running and not bind:
@@ -111,7 +111,7 @@ async def _examine(config: Config, listen: float, bind: bool) -> AsyncIterator[C
                 "enable [console], or run `textback doctor --bind`",
             )
         else:
-            yield await doctor_links.check_smsc(smsc, config.business.country)
+            yield await doctor_smsc.check_smsc(smsc, config.business.country)
         if not smsc.receipts:
             yield examination.warn(
                 f"smpp {smsc.name}",

@@ -1,14 +1,13 @@
-"""The doctor's eyes on the two links: a login at each Asterisk, a bind at each carrier.
+"""The doctor's eyes on each Asterisk: a login, its permissions, the events that come.
 
-Logging in beside the running daemon disturbs nobody. Binding beside it might: many carriers allow
-one bind per account. So while the daemon runs, its own word (`/healthz`) is taken for the carrier.
+Logging in beside the running daemon disturbs nobody. What the daemon itself says (`/healthz`) is
+asked for here too, for both links.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
@@ -22,19 +21,15 @@ from ami_listener.connection import Connection, LoginRefused
 from ami_listener.permissions import OPTIONAL_READ_CLASSES, READ_CLASSES, check_permissions
 from ami_listener.settings import PbxSettings
 from ami_listener.wire import event_name, parse_headers
-from sms_gateway.link import Route
-from sms_gateway.settings import RouteState
 from textback import wiring
 from textback.config import Config, PbxConfig, SmscConfig
 from textback.doctor import Check, fail, ok, warn
-from textback.model import Receipt, Reply
 
 #: Seconds for FullyBooted to come after a login on an Asterisk that is up.
 BOOT_WAIT = 3.0
 ACTION_WAIT = 10.0
 #: Events kept while listening; an unfiltered PBX sends thousands a minute.
 MOST_HEARD = 20_000
-BIND_WAIT = 15.0
 
 MANAGER_FIX = (
     "compare with conf/asterisk/manager.d/textback.conf (`make install` puts it into "
@@ -90,9 +85,6 @@ def not_asked(area: str, table: PbxConfig | SmscConfig, config: Config) -> Check
         f"{ask}; or, as root, systemd-run --pipe --wait -p LoadCredential={credential}:PATH "
         "textback doctor, with the PATH of the unit's LoadCredential=",
     )
-
-
-# --- AMI --------------------------------------------------------------------------------------
 
 
 async def check_pbx(pbx: PbxConfig, *, listen: float, seen: bool) -> AsyncIterator[Check]:
@@ -298,59 +290,3 @@ def calls_seen(pbx: PbxConfig, parts: Mapping[str, Any] | None) -> bool:
     """Whether the daemon has seen a call of this Asterisk: then call events do arrive."""
     part = (parts or {}).get(f"ami:{pbx.name}")
     return isinstance(part, dict) and bool(part.get("contexts"))
-
-
-# --- SMPP -------------------------------------------------------------------------------------
-
-
-def smsc_by_daemon(smsc: SmscConfig, parts: Mapping[str, Any]) -> Check:
-    area = f"smpp {smsc.name}"
-    part = parts.get(f"smpp:{smsc.name}")
-    if not isinstance(part, dict):
-        return warn(area, "the running daemon does not know it", "systemctl reload textback")
-    said = f"the daemon's bind is {part.get('state')}: {part.get('says')}"
-    return ok(area, said) if part.get("ok") else fail(area, said, _bind_fix(smsc))
-
-
-def _bind_fix(smsc: SmscConfig) -> str:
-    return (
-        f"check host, port, system_id, password, tls and bind of [[smsc]] {smsc.name}, and that "
-        "the carrier allows this address"
-    )
-
-
-async def check_smsc(smsc: SmscConfig, country: str, *, wait: float = BIND_WAIT) -> Check:
-    """Bind as the daemon would, and unbind."""
-    area = f"smpp {smsc.name}"
-    changed = asyncio.Event()
-
-    async def keep(_: Receipt | Reply) -> None:
-        # Whoever is not stored is not acknowledged: the carrier brings it again to the daemon.
-        raise ConnectionAbortedError("the doctor keeps nothing")
-
-    route = Route(
-        wiring.route_settings(smsc, country),
-        on_receipt=keep,
-        on_reply=keep,
-        on_state=lambda *_: changed.set(),
-    )
-    task = asyncio.create_task(route.run(), name=f"doctor-{smsc.name}")
-    try:
-        async with asyncio.timeout(wait):
-            while route.state not in (RouteState.BOUND, RouteState.REFUSED):
-                await changed.wait()
-                changed.clear()
-    except TimeoutError:
-        return fail(area, f"not bound within {wait:g} s: {_detail(route)}", _bind_fix(smsc))
-    finally:
-        detail, state = _detail(route), route.state
-        await route.stop(5.0)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-    if state is RouteState.BOUND:
-        return ok(area, f"bound to {smsc.host}:{smsc.port}: {detail}")
-    return fail(area, detail, _bind_fix(smsc))
-
-
-def _detail(route: Route) -> str:
-    return re.sub(r"; next attempt in .*", "", str(route.detail))

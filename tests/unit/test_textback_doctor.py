@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from sms_gateway.simulator import Simulator, SimulatorSettings
 from tests.fakes.asterisk import FakeAsterisk, channel
-from textback import control, doctor, doctor_links
+from textback import control, doctor, doctor_links, doctor_smsc
 from textback.config import Config, Console
 from textback.config_load import load
 from textback.doctor import Check, Level, exit_code, fail, ok, warn
@@ -359,7 +359,7 @@ def test_the_daemons_own_word_is_taken_for_its_links(tmp_path: Path) -> None:
     ami = doctor_links.pbx_by_daemon(pbx, parts)
     assert [c.level for c in ami] == [Level.OK, Level.OK, Level.WARN]
     assert doctor_links.calls_seen(pbx, parts)
-    smpp = doctor_links.smsc_by_daemon(smsc, parts)
+    smpp = doctor_smsc.smsc_by_daemon(smsc, parts)
     assert (smpp.level, "connection refused" in smpp.found) == (Level.FAIL, True)
     assert [c.level for c in doctor_links.pbx_by_daemon(pbx, {})] == [Level.WARN]
     assert not doctor_links.calls_seen(pbx, None)
@@ -404,14 +404,14 @@ def test_what_the_daemon_may_not_do_is_told_where_the_doctor_cannot_log_in(tmp_p
 async def test_a_carrier_that_takes_the_bind_is_well(tmp_path: Path) -> None:
     async with Simulator(SimulatorSettings(port=0)) as simulator:
         (smsc,) = configured(tmp_path, smpp=simulator.port).smsc
-        check = await doctor_links.check_smsc(smsc, "US")
+        check = await doctor_smsc.check_smsc(smsc, "US")
     assert (check.level, check.found.endswith("bound to simulator")) == (Level.OK, True)
 
 
 async def test_a_carrier_that_refuses_the_password_is_told(tmp_path: Path) -> None:
     async with Simulator(SimulatorSettings(port=0, password="other")) as simulator:
         (smsc,) = configured(tmp_path, smpp=simulator.port).smsc
-        check = await doctor_links.check_smsc(smsc, "US")
+        check = await doctor_smsc.check_smsc(smsc, "US")
     assert check.level is Level.FAIL
     assert "system_id, password" in check.fix
 
@@ -420,7 +420,7 @@ async def test_a_carrier_that_is_not_there_is_told_in_time(tmp_path: Path) -> No
     async with Simulator(SimulatorSettings(port=0)) as simulator:
         port = simulator.port
     (smsc,) = configured(tmp_path, smpp=port).smsc
-    check = await doctor_links.check_smsc(smsc, "US", wait=0.2)
+    check = await doctor_smsc.check_smsc(smsc, "US", wait=0.2)
     assert check.level is Level.FAIL
     assert "not bound within 0.2 s" in check.found
     assert "next attempt" not in check.found
