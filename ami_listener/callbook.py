@@ -129,6 +129,11 @@ class CallBook:
         """The call a channel belongs to: its own, or the one it rings for."""
         return self.calls.get(self.topology.first_caller(channel))
 
+    def call_at(self, uniqueid: str) -> CallState | None:
+        """The same by the channel's Uniqueid; None also when the channel is not there."""
+        channel = self.topology.channels.get(uniqueid)
+        return self.call_of(channel) if channel is not None else None
+
     def leg_hangs_up(self, channel: Channel, cause: int, now: Moment) -> None:
         """A channel that was dialled is gone; the call may have ended a moment before."""
         owner = self.topology.first_caller(channel)
@@ -264,13 +269,8 @@ class CallBook:
     def taint(self, uniqueids: Iterable[str], reason: str, now: Moment) -> None:
         for uniqueid in uniqueids:
             self.taints.put(uniqueid, reason)
-            channel = self.topology.channels.get(uniqueid)
             waiting = self._waiting.get(uniqueid)
-            for call in (
-                self.calls.get(uniqueid),
-                self.call_of(channel) if channel is not None else None,
-                waiting,
-            ):
+            for call in (self.calls.get(uniqueid), self.call_at(uniqueid), waiting):
                 if call is not None:
                     call.taint(reason, now)
                     if call is not waiting:

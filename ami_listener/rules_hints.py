@@ -39,18 +39,13 @@ _MAX_NAME = 80
 
 def take(book: CallBook, hint: Hint, now: Moment, *, told: bool) -> None:
     """A hook's word. `told`: intake knows of it already, so no fact comes of it."""
-    call = _call(book, hint.uniqueid)
+    call = book.call_at(hint.uniqueid)
     if call is not None:
         _hear(book, call, hint, now, told=told)
     elif hint.uniqueid in book.dead or not hint.uniqueid:
         _give_back(book, [Waiting(hint, told)])
     else:
         _wait(book, hint.uniqueid, Waiting(hint, told), now, WAIT_DOWN if told else WAIT)
-
-
-def _call(book: CallBook, uniqueid: str) -> CallState | None:
-    channel = book.topology.channels.get(uniqueid)
-    return book.call_of(channel) if channel is not None else None
 
 
 def user_event(book: CallBook, event: UserEvent, now: Moment) -> None:
@@ -80,7 +75,7 @@ def spoken(book: CallBook, event: VarSet, now: Moment) -> None:
     """One of the variables in `SPOKEN` was set."""
     uniqueid = event.chan.uniqueid
     book.seen(event.chan, now)
-    call = _call(book, uniqueid)
+    call = book.call_at(uniqueid)
     if call is not None:
         _variable(book, call, event, now)
     elif uniqueid not in book.dead:
@@ -91,7 +86,7 @@ def spoken(book: CallBook, event: VarSet, now: Moment) -> None:
 def catch_up(book: CallBook, now: Moment) -> None:
     """Calls may be there now for which words wait."""
     for uniqueid in book.room.waited_for():
-        call = _call(book, uniqueid)
+        call = book.call_at(uniqueid)
         if call is None:
             continue
         book.timers.set(timer_of(uniqueid), None)

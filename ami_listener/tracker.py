@@ -121,8 +121,7 @@ class Tracker:
 
     def call(self, uniqueid: str, now: Moment) -> Call | None:
         """The call this channel belongs to, as it stands (phase HINTED); None: not known."""
-        channel = self._book.topology.channels.get(uniqueid)
-        call = self._book.call_of(channel) if channel is not None else None
+        call = self._book.call_at(uniqueid)
         return call.fact(Phase.HINTED, now) if call is not None else None
 
     def alive(self) -> frozenset[str]:

@@ -105,12 +105,12 @@ class HintDesk:
             return hints.refused(str(reason))
         link = self._pbxs[hint.pbx]
         call = link.call(hint.uniqueid)
-        objection = hints.objection(hint, call, self._rules())
-        if objection is not None:
-            return objection
         if hint.kind not in hints.OF_THE_CALL:
             # A call that began before the tracker's time is known by what the hook tells.
             return self._wish(hint, call or hints.call_by_hint(hint, link.boot))
+        objection = hints.objection(hint, call, self._rules())
+        if objection is not None:
+            return objection
         if link.state == "up":
             link.hint(hint)
             return hints.OK
@@ -186,7 +186,7 @@ class HintDesk:
             self._no_call(hint)
             return
         hint = replace(hint, caller=call.caller, did=call.did, linkedid=call.linkedid)
-        answer = hints.objection(hint, call, self._rules()) or self._wish(hint, call)
+        answer = self._wish(hint, call)
         if answer.result is not HookResult.OK:
             self._say_refused(hint, answer.reason)
 

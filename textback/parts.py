@@ -194,17 +194,18 @@ class Parts:
         self.intake.put(call)
 
     def _offered(self, row: OutboxRow, hint: Hint) -> None:
-        name = f"{hint.pbx}:{hint.uniqueid}"
-        logging.remember(row.id, name)
-        log.info("text_queued", row=row.id, to=row.to, sender=row.sender, state=row.state.value)
-        self.delivery.kick(row.id, since=hint.at.steady)
+        self._send(row, f"{hint.pbx}:{hint.uniqueid}", hint.at.steady)
 
     def _queued(self, row: OutboxRow, call: Call) -> None:
-        logging.remember(row.id, str(call.key))
-        log.info("text_queued", row=row.id, to=row.to, sender=row.sender, state=row.state.value)
         # What waits on purpose, or was learnt late, says nothing about how fast we are.
         prompt = row.due <= row.created and not call.late
-        self.delivery.kick(row.id, since=call.at.steady if prompt else None)
+        self._send(row, str(call.key), call.at.steady if prompt else None)
+
+    def _send(self, row: OutboxRow, call: str, since: float | None) -> None:
+        """Tell of a new text and wake its lane; `since`: steady seconds of what decided it."""
+        logging.remember(row.id, call)
+        log.info("text_queued", row=row.id, to=row.to, sender=row.sender, state=row.state.value)
+        self.delivery.kick(row.id, since=since)
 
     def _say_status(self, *_: object) -> None:
         if self.pbxs or self.routes:

@@ -59,7 +59,6 @@ _NEW = ("peeraccount", "linkedid", "sequence")
 CEL_NEEDED = frozenset(
     {"eventtype", "eventtime", "cidnum", "exten", "context", "channame", "uniqueid", "linkedid"}
 )
-CEL_WANTED = frozenset({"appname", "eventextra"})
 CDR_NEEDED = frozenset(
     {"src", "dst", "dcontext", "channel", "dstchannel", "lastapp", "start", "disposition"}
     | {"duration", "uniqueid"}

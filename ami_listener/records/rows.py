@@ -94,7 +94,6 @@ class CdrRow:
     presentation: str
     wish: str  #: of texting: "no"
     sequence: int
-    has_linkedid: bool
 
 
 def epoch_of(uniqueid: str) -> float | None:
@@ -176,7 +175,6 @@ def cdr_row(fields: Mapping[str, str], clock: Clock) -> CdrRow:
         presentation=note.get("pres", ""),
         wish=note.get("textback", ""),
         sequence=int(_number(fields.get("sequence", ""))),
-        has_linkedid=bool(linkedid),
     )
 
 

@@ -55,7 +55,6 @@ def row(
         app=app,
         disposition=disposition,
         sequence=0,
-        has_linkedid=True,
         **values,
     )
 

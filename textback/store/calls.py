@@ -72,6 +72,16 @@ _BY_KEY = select(calls.c.id, *(calls.c[name] for name in _KEPT)).where(
     calls.c.boot == bindparam("boot"),
     calls.c.uniqueid == bindparam("uniqueid"),
 )
+_NEAR = (
+    select(calls)
+    .where(
+        calls.c.uniqueid == bindparam("same"),
+        calls.c.pbx == bindparam("at_pbx"),
+        calls.c.started_at.between(bindparam("least"), bindparam("most")),
+    )
+    .order_by(calls.c.id.desc())
+    .limit(1)
+)
 #: The start of Asterisk was not known when the call was first told of (AGI, a link just made).
 _ADOPT = (
     update(calls)
@@ -160,6 +170,15 @@ def upsert(db: Connection, fact: CallFact) -> Seen:
 def by_key(db: Connection, key: CallKey) -> int | None:
     where = {"pbx": key.pbx, "boot": key.boot, "uniqueid": key.uniqueid}
     return db.execute(_BY_KEY, where).scalar_one_or_none()
+
+
+def near(
+    db: Connection, pbx: str, uniqueid: str, least: datetime, most: datetime
+) -> Row[Any] | None:
+    """The last call of this Uniqueid that began between `least` and `most`, whichever start of
+    Asterisk it belongs to: who tells of it afterwards, or by a hook, does not know that."""
+    where = {"same": uniqueid, "at_pbx": pbx, "least": least, "most": most}
+    return db.execute(_NEAR, where).one_or_none()
 
 
 def decided(db: Connection, call_id: int) -> bool:

@@ -27,7 +27,7 @@ from textback.model import (
 )
 from textback.phone import printable
 from textback.store import replies
-from textback.store.calls import Seen, by_key, with_text
+from textback.store.calls import Seen, by_key, near, with_text
 from textback.store.history import history
 from textback.store.rows import Offered, to_outbox_row
 from textback.store.tables import calls, hints, outbox
@@ -39,16 +39,6 @@ _SLACK = timedelta(seconds=90)
 #: Longest word kept of what the dialplan said, in characters.
 _WORD = 160
 
-_CALL_OF = (
-    select(calls.c.id)
-    .where(
-        calls.c.uniqueid == bindparam("same"),
-        calls.c.pbx == bindparam("at_pbx"),
-        calls.c.started_at.between(bindparam("least"), bindparam("most")),
-    )
-    .order_by(calls.c.id.desc())
-    .limit(1)
-)
 _LOOSE = select(hints.c.id, hints.c.row_id).where(
     hints.c.call_id.is_(None),
     hints.c.pbx == bindparam("at_pbx"),
@@ -119,13 +109,9 @@ def record(
 
 
 def _call_of(db: Connection, hint: Hint) -> int | None:
-    where = {
-        "same": hint.uniqueid,
-        "at_pbx": hint.pbx,
-        "least": hint.at.utc - _LONGEST,
-        "most": hint.at.utc + _SLACK,
-    }
-    return db.execute(_CALL_OF, where).scalar_one_or_none()
+    least, most = hint.at.utc - _LONGEST, hint.at.utc + _SLACK
+    row = near(db, hint.pbx, hint.uniqueid, least, most)
+    return row.id if row is not None else None
 
 
 def joined(db: Connection, seen: Seen) -> Seen:

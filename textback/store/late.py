@@ -48,7 +48,7 @@ from textback.model import (
     TextKind,
 )
 from textback.store import hints
-from textback.store.calls import Seen, values, verdict_values, with_text
+from textback.store.calls import Seen, near, values, verdict_values, with_text
 from textback.store.cancelling import (
     ANSWERED,
     ANSWERED_LATER,
@@ -76,16 +76,6 @@ _FILLED = (
     *("message", "verstat", "called_back"),
 )
 
-_SAME = (
-    select(calls)
-    .where(
-        calls.c.uniqueid == bindparam("same"),
-        calls.c.pbx == bindparam("at_pbx"),
-        calls.c.started_at.between(bindparam("least"), bindparam("most")),
-    )
-    .order_by(calls.c.id.desc())
-    .limit(1)
-)
 _VERDICT = select(verdicts).where(verdicts.c.call_id == bindparam("call"))
 _TEXT = select(outbox.c.id).where(
     outbox.c.call_id == bindparam("call"), outbox.c.kind == TextKind.MISSED
@@ -109,27 +99,16 @@ _SPOKEN = (
 
 def resolve(db: Connection, fact: CallFact, now: datetime) -> Judged:
     """A call's end from CEL or CDR. A repeat is a no-op: `Judged.known`."""
-    old = _find(db, fact.call)
-    if old is not None and _nothing_new(old, fact.call):
+    call = fact.call
+    least, most = call.started.utc - NEAR, call.started.utc + NEAR
+    old = near(db, call.key.pbx, call.key.uniqueid, least, most)
+    if old is not None and _nothing_new(old, call):
         return Judged(call_id=old.id, known=True)
     seen = _write(db, fact, old)
     seen = hints.joined(db, seen)
     gone = _not_needed(db, fact, seen, now)
     judged = _judge(db, fact, seen, now)
     return replace(judged, cancelled=gone + judged.cancelled)
-
-
-def _find(db: Connection, call: Call) -> Row[Any] | None:
-    found = db.execute(
-        _SAME,
-        {
-            "same": call.key.uniqueid,
-            "at_pbx": call.key.pbx,
-            "least": call.started.utc - NEAR,
-            "most": call.started.utc + NEAR,
-        },
-    )
-    return found.one_or_none()
 
 
 def _nothing_new(old: Row[Any], call: Call) -> bool:
