@@ -23,6 +23,7 @@ from textback.model import (
     TextKind,
 )
 from textback.store import caller, cancelling, following, late
+from textback.store import calls as writing
 from textback.store import history as module
 from textback.store.calls import new_text
 from textback.store.rows import CallFact, RowFilter
@@ -179,7 +180,7 @@ async def test_a_card_and_a_late_call_are_found_by_index(store: Store) -> None:
     ]
     back = await plan(store, caller._CALLED_BACK, caller=CALLER)
     assert back == ["SEARCH calls USING COVERING INDEX ix_calls_called_back (called_back=?)"]
-    same = await plan(store, late._SAME, same="1.1", at_pbx="pbx", least=NOW, most=NOW)
+    same = await plan(store, writing._NEAR, same="1.1", at_pbx="pbx", least=NOW, most=NOW)
     assert same[0] == "SEARCH calls USING INDEX ix_calls_uniqueid (uniqueid=?)"
     spoken = await plan(store, late._SPOKEN, call=1, since=NOW, caller=CALLER)
     assert not [line for line in spoken if line.startswith("SCAN")]
