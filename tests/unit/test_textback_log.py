@@ -25,7 +25,10 @@ def stream() -> Iterator[io.StringIO]:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     raised = logging.raiseExceptions
+    # Another test of this process may have run a whole service, whose texts are remembered.
+    log._CALL_OF_ROW.clear()
     yield io.StringIO()
+    log._CALL_OF_ROW.clear()
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.raiseExceptions = raised
@@ -167,12 +170,11 @@ def test_a_line_that_knows_only_the_text_begins_with_its_call(stream: io.StringI
     assert [line.get("call") for line in lines(stream)] == ["pbx:1700000000.12", None]
 
 
-def test_only_so_many_texts_are_remembered() -> None:
+def test_only_so_many_texts_are_remembered(stream: io.StringIO) -> None:
     for row in range(1, 6_000):
         log.remember(row, f"pbx:{row}")
     assert len(log._CALL_OF_ROW) == log._MOST_ROWS
     assert log._CALL_OF_ROW[5_999] == "pbx:5999"
-    log._CALL_OF_ROW.clear()
 
 
 def test_a_library_speaks_through_the_same_door(stream: io.StringIO) -> None:
