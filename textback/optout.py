@@ -8,16 +8,8 @@ customer. YES is no start word, since it answers the business's own questions.
 from __future__ import annotations
 
 import unicodedata
-from enum import StrEnum
 
-
-class Request(StrEnum):
-    """What a reply asks for."""
-
-    STOP = "stop"
-    START = "start"
-    HELP = "help"
-
+from textback.model import Request
 
 _WORDS: dict[Request, tuple[str, ...]] = {
     Request.STOP: (

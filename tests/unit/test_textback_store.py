@@ -26,8 +26,9 @@ from textback.store.errors import (
     StoreUnavailableError,
 )
 from textback.store.migrations import HEAD, KNOWN
+from textback.store.schema import metadata
 from textback.store.store import Store
-from textback.store.tables import meta, metadata, outbox
+from textback.store.tables import meta, outbox
 
 
 @pytest.fixture

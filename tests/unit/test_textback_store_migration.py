@@ -18,8 +18,8 @@ from textback.store import migrate
 from textback.store.errors import StoreError
 from textback.store.migrations import HEAD
 from textback.store.rows import RowFilter
+from textback.store.schema import metadata
 from textback.store.store import Store
-from textback.store.tables import metadata
 
 
 @pytest.fixture

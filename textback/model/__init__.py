@@ -20,12 +20,15 @@ from textback.model.call import (
     Presentation,
     Source,
 )
+from textback.model.event import DeliveryState, Event, EventKind
 from textback.model.gateway import Accepted, Later, Message, PartId, Refused, Submission, Unsure
 from textback.model.hint import Hint, HintKind, HookAnswer, HookResult
 from textback.model.inbox import Receipt, ReceiptState, Reply
 from textback.model.moment import Moment
 from textback.model.outbox import OUTBOX_TRANSITIONS, OutboxRow, OutboxState
+from textback.model.people import CallbackCase, CaseStage, ConsentEvent, ConsentSource
 from textback.model.story import CallStory, StoryEvent, TextStory
+from textback.model.talk import Incoming, PhoneState, Reading, Request, Review
 from textback.model.verdict import FollowUp, Gate, Reason, Send, Skip, TextKind, Verdict
 
 __all__ = [
@@ -36,13 +39,21 @@ __all__ = [
     "Call",
     "CallKey",
     "CallStory",
+    "CallbackCase",
+    "CaseStage",
+    "ConsentEvent",
+    "ConsentSource",
+    "DeliveryState",
     "Direction",
+    "Event",
+    "EventKind",
     "FollowUp",
     "Gate",
     "Hint",
     "HintKind",
     "HookAnswer",
     "HookResult",
+    "Incoming",
     "Later",
     "Message",
     "Moment",
@@ -51,12 +62,16 @@ __all__ = [
     "Outcome",
     "PartId",
     "Phase",
+    "PhoneState",
     "Presentation",
+    "Reading",
     "Reason",
     "Receipt",
     "ReceiptState",
     "Refused",
     "Reply",
+    "Request",
+    "Review",
     "Send",
     "Skip",
     "Source",

@@ -64,6 +64,9 @@ class TextKind(StrEnum):
     FOLLOW_UP = "follow_up"  #: one more to a missed caller of whom nothing was heard
     OFFER = "offer"  #: the caller pressed a key for it
     TEST = "test"  #: `textback send-test`; belongs to no call
+    REPLY = "reply"  #: a person of the business wrote it: command line, console, desk phone
+    CONFIRM = "confirm"  #: the one confirmation of an opt-out or opt-in
+    HELP = "help"  #: the answer to HELP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What the columns of the tables are made of: instants, words from outside, words out of a list."""
+"""What the tables are made of: instants, words from outside, words of a list; and the schema."""
 
 from __future__ import annotations
 
@@ -6,7 +6,18 @@ import re
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Enum, Integer, Text, TypeDecorator
+from sqlalchemy import BigInteger, DateTime, Dialect, Enum, Integer, MetaData, Text, TypeDecorator
+
+#: The whole schema, once `schema` is imported.
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
 
 #: NUL ends a string in PostgreSQL; a lone surrogate has no UTF-8.
 _UNSTORABLE = re.compile("[\\0\ud800-\udfff]")

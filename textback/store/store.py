@@ -44,9 +44,14 @@ from textback.store import (
 )
 from textback.store import migrate as migrations
 from textback.store.besides import Besides
+from textback.store.casework import Casework
+from textback.store.consenting import Consenting
+from textback.store.conversations import Conversations
 from textback.store.engine import Database, to_url
 from textback.store.errors import StoreError
 from textback.store.history import history
+from textback.store.keeping import Keeping
+from textback.store.phonebook import Phonebook
 from textback.store.replies import Kept, Word
 from textback.store.rows import (
     CallFact,
@@ -61,11 +66,13 @@ from textback.store.rows import (
     Settled,
     plain_forms,
 )
+from textback.store.telephones import Telephones
+from textback.store.tidings import Tidings
 
 T = TypeVar("T")
 
 
-class Store(Besides):
+class Store(Besides, Conversations, Consenting, Casework, Phonebook, Tidings, Telephones, Keeping):
     """Open with `Store.open`, close with `close`; belongs to the event loop it was opened on."""
 
     def __init__(self, database: Database, id_forms: IdForms) -> None:

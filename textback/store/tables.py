@@ -19,13 +19,13 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     UniqueConstraint,
     text,
 )
 
 from textback.model import (
+    ConsentSource,
     Direction,
     HintKind,
     OutboxState,
@@ -36,17 +36,7 @@ from textback.model import (
     Source,
     TextKind,
 )
-from textback.store.columns import Id, UtcDateTime, Words, choice
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from textback.store.columns import Id, UtcDateTime, Words, choice, metadata
 
 
 class AttemptResult(StrEnum):
@@ -161,6 +151,11 @@ outbox = Table(
     Column("claimed_at", UtcDateTime),
     Column("changed_at", UtcDateTime, nullable=False),
     Column("reason", Words, nullable=False),
+    # The conversation (`threads`) it is part of; NULL for `send-test`. No foreign key: to add one,
+    # SQLite copies the table.
+    Column("thread_id", Id),
+    # Who wrote it: "operator NAME", "PJSIP/101"...; "" for what a rule sends by itself.
+    Column("author", Words, nullable=False, server_default=""),
     # At most one text of each kind per call, whatever happens above.
     UniqueConstraint("call_id", "kind"),
     # Partial, and with the state spelt out so that the planner can prove it: the queue stays small
@@ -182,6 +177,7 @@ outbox = Table(
     Index("ix_outbox_history", "created_at", "state", "maybe_sent", "kind", "recipient"),
     Index("ix_outbox_recipient_created_at", "recipient", "created_at"),
     Index("ix_outbox_state", "state", "id"),
+    Index("ix_outbox_thread_id", "thread_id", "created_at"),
 )
 
 attempts = Table(
@@ -276,22 +272,39 @@ replies = Table(
     Column("parts", Integer, nullable=False),
     Column("word", Words, nullable=False),  # "stop" | "start" | "help" | ""
     Column("raw", LargeBinary, nullable=False),
+    # The text it is part of, and what putting together needs: the octets behind the user data
+    # header, and how they are to be read. NULL: from before there were conversations.
+    Column("incoming_id", Id),  # no foreign key, as above
+    Column("octets", LargeBinary),
+    Column("coding", Integer),
     Index("ix_replies_sender_at", "sender", "at"),
     Index("ix_replies_at", "at"),
+    Index("ix_replies_incoming_id", "incoming_id", "part"),
 )
 
+#: Who is not texted. What was said, and each change, is in `consents` for good.
 opt_outs = Table(
     "opt_outs",
     metadata,
     Column("id", Id, primary_key=True),
     Column("number", Words, nullable=False),
+    # "": no number of the business texts it; else the did of the [[number]] that does not.
+    Column("scope", Words, nullable=False, server_default=""),
     Column("word", Words, nullable=False),  # what the handset wrote, or who entered it
+    Column(
+        "source",
+        choice(ConsentSource, "source", closed=False),
+        nullable=False,
+        server_default="handset",
+    ),
+    Column("reason", Words, nullable=False, server_default=""),  # in words, by staff
     Column("at", UtcDateTime, nullable=False),
     Column("lifted_at", UtcDateTime),
     Column("lifted_by", Words, nullable=False),
     Index(
         "uq_opt_outs_active",
         "number",
+        "scope",
         unique=True,
         sqlite_where=text("lifted_at IS NULL"),
         postgresql_where=text("lifted_at IS NULL"),

@@ -1,0 +1,8 @@
+"""Every table of the store, in one name: what the migrations are held against."""
+
+from __future__ import annotations
+
+from textback.store import tables, tables_people, tables_talk, tables_tell
+from textback.store.columns import metadata
+
+__all__ = ["metadata", "tables", "tables_people", "tables_talk", "tables_tell"]
