@@ -38,6 +38,7 @@ class Connection(asyncio.Protocol, Generic[KeyT]):
         self._loop = asyncio.get_running_loop()
         self.closed: asyncio.Future[Closing] = self._loop.create_future()
         self._steady = steady
+        self._made = steady()
         self._on_event = on_event
         self._on_writable = on_writable
         self._transport: asyncio.Transport | None = None
@@ -52,6 +53,11 @@ class Connection(asyncio.Protocol, Generic[KeyT]):
         if self._full or self._transport is None or self._transport.is_closing():
             return 0
         return self.session.window
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was made."""
+        return self._steady() - self._made
 
     def start(self) -> None:
         """Bind. Raises PduError when the account's own data cannot be sent."""

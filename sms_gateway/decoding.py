@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sms_gateway import gsm
+from sms_gateway import gsm, gsm_national
 
 Alphabet = Literal["gsm", "latin1", "ascii", "ucs2"]
 
@@ -23,17 +23,37 @@ _CODECS = {
     0x0E: "euc_kr",  # KS C 5601
 }
 
+#: Where a coding has the languages of national tables, and the information elements that name them.
+_LOCKING, _SINGLE = 8, 16
+_SHIFTS = {0x25: _LOCKING, 0x24: _SINGLE}
+
 
 def decode(data: bytes, data_coding: int, *, alphabet: Alphabet = "gsm") -> str:
     """`data`, without its user data header, as text; what cannot be read becomes U+FFFD.
 
-    `alphabet` is what data_coding 0 means on the route. NULs are left out: some carriers end a
-    text with one, and no database takes them.
+    `alphabet` is what data_coding 0 means on the route; `data_coding` may have the national tables
+    of the header above its 8 bits, as `coding` puts them there. NULs are left out: some carriers
+    end a text with one, and no database takes them.
     """
-    return _decode(data, data_coding & 0xFF, alphabet).replace("\0", "")
+    return _decode(data, data_coding, alphabet).replace("\0", "")
+
+
+def coding(data_coding: int, header: Header | None) -> int:
+    """All that tells how a part is read, in one number: data_coding, and above it the national
+    locking and single shift tables that its header names (3GPP TS 23.040 section 9.2.3.24.15)."""
+    found = data_coding & 0xFF
+    for tag, value in header.elements if header is not None else ():
+        if tag in _SHIFTS and len(value) == 1 and value[0] in gsm_national.LANGUAGES:
+            found = found & ~(0xFF << _SHIFTS[tag]) | value[0] << _SHIFTS[tag]
+    return found
 
 
 def _decode(data: bytes, coding: int, alphabet: Alphabet) -> str:
+    if coding > 0xFF:
+        tables = (coding >> _LOCKING & 0xFF, coding >> _SINGLE & 0xFF)
+        coding &= 0xFF
+        if alphabet == "gsm" and _is_default(coding):
+            return gsm_national.decode(data, *tables)
     if coding == 0:
         return _in_alphabet(data, alphabet)
     if coding == 8:
@@ -55,6 +75,17 @@ def _decode(data: bytes, coding: int, alphabet: Alphabet) -> str:
         if character_set == 2:
             return _utf16(data)
     return data.decode("ascii", "replace")
+
+
+def _is_default(coding: int) -> bool:
+    """Whether octets are septets of the default alphabet, which national tables are parts of; some
+    SMSCs call them ASCII then (data_coding 1)."""
+    group = coding >> 4
+    if group == 0:
+        return coding in (0, 1)
+    if group < 0x8:
+        return not coding & 0x2C
+    return group in (0xC, 0xD) or (group == 0xF and not coding & 4)
 
 
 def _in_alphabet(data: bytes, alphabet: Alphabet) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -14,6 +16,7 @@ from sms_gateway import receipts
 from sms_gateway.connection import Connection
 from sms_gateway.lanes import Lanes
 from sms_gateway.pdu import Pdu
+from sms_gateway.promises import SETTLED, Overdue, Promises
 from sms_gateway.settings import RouteSettings
 from textback.model import Receipt, Reply, Submission
 
@@ -28,6 +31,14 @@ class NotNow(Exception):  # noqa: N818 (no error: an answer)
     """Raised by `on_receipt` and `on_reply`: it cannot be kept just now, and that was told."""
 
 
+def _ignore(numbers: list[int]) -> None:
+    """Nobody asked which answers arrived."""
+
+
+def _like(connection: Connection[Any], reply: Reply) -> Hashable:
+    return connection, reply.sender, reply.recipient, reply.coding, reply.raw
+
+
 class Inbound:
     """Hands up what the SMSC delivers, in order for each handset, and answers it."""
 
@@ -36,13 +47,17 @@ class Inbound:
         settings: RouteSettings,
         *,
         on_receipt: Callable[[Receipt], Awaitable[None]],
-        on_reply: Callable[[Reply], Awaitable[None]],
+        on_reply: Callable[[Reply], Awaitable[int | None]],
+        on_answered: Callable[[list[int]], None] | None,
         on_late: Callable[[int, Submission], Awaitable[None]] | None,
         counters: Counter[str],
     ) -> None:
         self._settings = settings
         self._on_receipt = on_receipt
         self._on_reply = on_reply
+        settled = SETTLED + settings.enquire_link + 2 * settings.enquire_timeout
+        self._promises = Promises(on_answered or _ignore, settled)
+        self._overdue = Overdue()
         self._on_late = on_late
         self._counted = counters
         self._lanes = Lanes(f"smpp-{settings.name}", settings.deliver_queue)
@@ -51,7 +66,8 @@ class Inbound:
 
     def take(self, connection: Connection[Any], request: Pdu, at: datetime) -> None:
         """A deliver_sm or data_sm came at `at`; it is answered on its own connection."""
-        job = partial(self._deliver, connection, request, at)
+        came = asyncio.get_running_loop().time()
+        job = partial(self._deliver, connection, request, at, came)
         if not self._lanes.put(request.text("source_addr"), job):
             self._counted["deliver_overflows"] += 1
             connection.respond(request, NOT_NOW)
@@ -64,8 +80,11 @@ class Inbound:
         if not self._lanes.put(str(row_id), job):
             log.warning("smpp_late_answer_dropped", route=self._settings.name, row_id=row_id)
 
-    async def _deliver(self, connection: Connection[Any], request: Pdu, at: datetime) -> None:
+    async def _deliver(
+        self, connection: Connection[Any], request: Pdu, at: datetime, came: float
+    ) -> None:
         settings = self._settings
+        number: int | None = None
         try:
             found = receipts.read_deliver(
                 request,
@@ -80,7 +99,13 @@ class Inbound:
                 await self._on_receipt(found)
                 self._counted["receipts"] += 1
             else:
-                await self._on_reply(found)
+                found = replace(
+                    found,
+                    session=self._promises.name(connection),
+                    bound=at - timedelta(seconds=connection.age),
+                    again=self._overdue.repeats(_like(connection, found), came),
+                )
+                number = await self._on_reply(found)
                 self._counted["replies"] += 1
         except NotNow:
             # The carrier sends it again every few seconds: counted, not told each time.
@@ -93,6 +118,11 @@ class Inbound:
             connection.respond(request, NOT_NOW)
         else:
             connection.respond(request, ROK)
+            if isinstance(found, Reply):
+                now = asyncio.get_running_loop().time()
+                self._overdue.answered(_like(connection, found), came, now)
+            if number is not None:
+                self._promises.gave(connection, number)
 
     async def _tell_late(
         self,

@@ -59,15 +59,17 @@ class Route:
         settings: RouteSettings,
         *,
         on_receipt: Callable[[Receipt], Awaitable[None]],
-        on_reply: Callable[[Reply], Awaitable[None]],
+        on_reply: Callable[[Reply], Awaitable[int | None]],
+        on_answered: Callable[[list[int]], None] | None = None,
         on_late: Callable[[int, Submission], Awaitable[None]] | None = None,
         on_state: Callable[[RouteState, str], None] | None = None,
         clock: Callable[[], Moment] = Moment.now,
         dice: Callable[[], float] = random.random,
     ) -> None:
         """`on_receipt` and `on_reply` return when it is on disk, and raise when it could not be
-        put there: the carrier is then asked to send it again. `on_late(row_id, submission)` tells
-        what became of a message that was `Unsure`. `dice` is uniform in [0, 1)."""
+        put there: the carrier is then asked to send it again. What `on_reply` returns is told to
+        `on_answered` once the carrier is known to have our answer. `on_late(row_id, submission)`
+        tells what became of a message that was `Unsure`. `dice` is uniform in [0, 1)."""
         self.name = settings.name
         self.settings = settings
         self._clock = clock
@@ -95,6 +97,7 @@ class Route:
             settings,
             on_receipt=on_receipt,
             on_reply=on_reply,
+            on_answered=on_answered,
             on_late=on_late,
             counters=self._counted,
         )

@@ -26,7 +26,7 @@ from functools import lru_cache
 from typing import Literal
 
 from sms_gateway import tlv
-from sms_gateway.decoding import Alphabet, Header, decode, read_header
+from sms_gateway.decoding import Alphabet, Header, coding, decode, read_header
 from sms_gateway.pdu import Pdu
 from sms_gateway.receipt_text import STATES, ReceiptText, read_state, read_text
 from sms_gateway.tlv import Tag
@@ -71,16 +71,19 @@ def read_deliver(
     told = _receipt_text(pdu, body, receipts_by_text)
     if told is None:
         reference, number, total = _place(pdu, header)
+        how = coding(pdu.number("data_coding"), header)
         return Reply(
             route=route,
             sender=sender,
             recipient=recipient,
-            text=decode(body, pdu.number("data_coding"), alphabet=alphabet),
+            text=decode(body, how, alphabet=alphabet),
             at=at,
             reference=reference,
             part=number,
             parts=total,
             raw=raw,
+            octets=body,
+            coding=how,
         )
     message_id = _id_parameter(pdu) or told.message_id
     return Receipt(

@@ -5,8 +5,9 @@
 // Tells what happens on stdout, one JSON object a line with an `event`: listening, bind,
 // bind_refused, submit, text (all parts put together, as a handset shows it), receipt,
 // receipt_resp, reply_resp, enquire_link, unbind, dropped, closed, stats, seen, held, reached, error.
-// Takes commands on stdin, one JSON object a line with a `do`: reply {from, to, text}, drop, unbind,
-// receipts, seen, stats, wait {submits}, quit. Ends when stdin ends.
+// Takes commands on stdin, one JSON object a line with a `do`: reply {from, to, text, udh},
+// deliver {from, to, hex, esm, coding, tlvs, payload}, drop, unbind, receipts, seen, stats,
+// wait {submits}, quit. Ends when stdin ends.
 //
 // submit_sm_resp gives the message id in hex, the receipt gives the same number in decimal: that
 // mismatch is on purpose, and common.
@@ -257,7 +258,8 @@ const server = smpp.createServer(tls, (connection) => {
 });
 
 const commands = {
-  reply({ from, to, text }) {
+  // udh: hex, its length included; the text is then one part of a longer one
+  reply({ from, to, text, udh }) {
     const [session] = receivers();
     if (!session) {
       tell('error', { error: 'no receiver is bound' });
@@ -265,7 +267,24 @@ const commands = {
     }
     session.smpp.deliver_sm({
       source_addr_ton: 1, source_addr_npi: 1, source_addr: from,
-      dest_addr_ton: 1, dest_addr_npi: 1, destination_addr: to, short_message: text,
+      dest_addr_ton: 1, dest_addr_npi: 1, destination_addr: to,
+      ...(udh ? { esm_class: 0x40 } : {}),
+      short_message: udh ? { udh: Buffer.from(udh, 'hex'), message: text } : text,
+    }, (resp) => tell('reply_resp', { status: resp.command_status }));
+  },
+  // octets as they are; payload: in message_payload; tlvs: by their names in SMPP
+  deliver({ from, to, hex, esm, coding, tlvs, payload }) {
+    const [session] = receivers();
+    if (!session) {
+      tell('error', { error: 'no receiver is bound' });
+      return;
+    }
+    const octets = Buffer.from(hex, 'hex');
+    session.smpp.deliver_sm({
+      source_addr_ton: 1, source_addr_npi: 1, source_addr: from,
+      dest_addr_ton: 1, dest_addr_npi: 1, destination_addr: to,
+      esm_class: esm || 0, data_coding: coding || 0, ...(tlvs || {}),
+      ...(payload ? { message_payload: octets } : { short_message: octets }),
     }, (resp) => tell('reply_resp', { status: resp.command_status }));
   },
   drop() {
