@@ -1,7 +1,8 @@
 """One FastAGI connection, from the first byte of its head to the last variable that was set.
 
     HEAD    Asterisk tells who asks for what; ends with the request, or with the deadline
-    HOOK    `lookup` asks the store; every other hook is done at once, in the same step
+    ASK     a hook that needs more than the head has asked Asterisk for it (`reply`)
+    HOOK    `lookup` and `reply` ask the store; every other hook is done at once, in the same step
     TELL    the variables are on their way and our side is closed: the call goes on as soon as
             Asterisk has read them, whatever becomes of us; it has `LINGER` seconds to close
     GONE    closed
@@ -21,13 +22,14 @@ from typing import Any, Protocol, cast
 import structlog
 
 from agi.hooks import HOOKS, Ask, Desk, error, unknown
-from agi.protocol import AgiError, AgiRequest, HeadReader, ReplyReader, set_variable
+from agi.messages import value_of
+from agi.protocol import AgiError, AgiRequest, HeadReader, ReplyReader, command, set_variable
 from agi.settings import AgiSettings
 from textback.model import HookAnswer, Moment
 
 log = structlog.get_logger()
 
-#: The part of the deadline that `lookup` may use; the rest is for telling.
+#: The part of the deadline that a hook with the store may use; the rest is for telling.
 HOOK_SHARE = 0.75
 #: Seconds Asterisk has to read what it was told: cut off before, it would lose the rest.
 LINGER = 1.0
@@ -52,6 +54,7 @@ class House(Protocol):
 
 class State(StrEnum):
     HEAD = "head"
+    ASK = "ask"
     HOOK = "hook"
     TELL = "tell"
     GONE = "gone"
@@ -73,6 +76,8 @@ class Client(asyncio.Protocol):
         self._begun = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[HookAnswer] | None = None
+        self._asking: AgiRequest | None = None  #: in ASK
+        self._told: list[str] = []
 
     # --- what asyncio calls --------------------------------------------------------------------
 
@@ -92,9 +97,12 @@ class Client(asyncio.Protocol):
             if self._state is State.HEAD:
                 request = self._head.feed(data)
                 if request is not None:
-                    self._run(request)
+                    self._take(request)
             elif self._state is not State.GONE and self._trusted:
                 for reply in self._replies.feed(data):
+                    if self._state is State.ASK:
+                        self._hear(value_of(reply.text) if reply.ok else "")
+                        continue
                     self._expected -= 1
                     if not reply.ok:
                         self._server.counters["untold"] += 1
@@ -150,17 +158,39 @@ class Client(asyncio.Protocol):
         else:
             self.cut()
 
+    def _take(self, request: AgiRequest) -> None:
+        self._server.counters["requests"] += 1
+        self._server.last_request = self._server.now()
+        self._run(request)
+
+    def _hear(self, value: str) -> None:
+        """One answer of Asterisk's to what the hook asks; after the last one the hook runs."""
+        request, self._asking = self._asking, None
+        if request is None:
+            raise AgiError("Asterisk answers what it was not asked")
+        self._told.append(value)
+        self._run(request)
+
     def _run(self, request: AgiRequest) -> None:
         server = self._server
-        server.counters["requests"] += 1
-        server.last_request = now = server.now()
-        self._state = State.HOOK
+        now = server.now()
         hook = HOOKS.get(request.script)
         if hook is None:
             self._done(request, unknown(request.script))
             return
+        if hook.patience > server.settings.deadline and self._timer is not None:
+            self._timer.cancel()
+            self._timer = self._loop.call_at(self._begun + hook.patience, self._time_is_up)
+        if hook.asks and len(self._told) < len(hook.asks):
+            # One at a time: Asterisk reads all that is there, takes the first line of it, and then
+            # waits for more before it looks at the second.
+            self._state, self._asking = State.ASK, request
+            self._transport.write(command("GET FULL VARIABLE", hook.asks[len(self._told)]))
+            return
+        self._state = State.HOOK
+        told = tuple(self._told)
         try:
-            answer = hook.run(Ask(request, self._peer, now, server.desk))
+            answer = hook.run(Ask(request, self._peer, now, server.desk, told))
         except Exception:
             # A bug of ours must not hold a call.
             server.counters["failed"] += 1
@@ -170,17 +200,18 @@ class Client(asyncio.Protocol):
         if isinstance(answer, HookAnswer):
             self._done(request, answer)
             return
-        self._task = self._loop.create_task(self._asked(answer), name=f"agi {request.script}")
+        patience = max(server.settings.deadline, hook.patience)
+        waited = self._asked(answer, patience)
+        self._task = self._loop.create_task(waited, name=f"agi {request.script}")
         self._task.add_done_callback(lambda task: self._answered(request, task))
 
-    async def _asked(self, answer: Coroutine[Any, Any, HookAnswer]) -> HookAnswer:
-        deadline = self._server.settings.deadline
+    async def _asked(self, answer: Coroutine[Any, Any, HookAnswer], patience: float) -> HookAnswer:
         try:
-            async with asyncio.timeout_at(self._begun + deadline * HOOK_SHARE):
+            async with asyncio.timeout_at(self._begun + patience * HOOK_SHARE):
                 return await answer
         except TimeoutError:
             self._server.counters["late"] += 1
-            return error(f"no answer within {deadline * 1000:g} ms: the store is slow")
+            return error(f"no answer within {patience * 1000:g} ms: the store is slow")
 
     def _answered(self, request: AgiRequest, task: asyncio.Task[HookAnswer]) -> None:
         if task.cancelled():

@@ -1,9 +1,10 @@
 """The dialplan hooks: one function each, and the one table that names them.
 
 A hook reads its arguments, and hands what the dialplan said to the `Desk` (the product). It never
-waits for a disk: what it hands over is taken into memory. Only `lookup` asks the store, within the
-server's deadline. What a hook sets besides TEXTBACK_RESULT and TEXTBACK_REASON stands in its row;
-those variables are set whatever happens, so that no value of an earlier hook stays behind.
+waits for a disk: what it hands over is taken into memory. Two do: `lookup` asks the store, within
+the server's deadline, and `reply`, for which no caller waits, writes to it. What a hook sets
+besides TEXTBACK_RESULT and TEXTBACK_REASON stands in its row; those variables are set whatever
+happens, so that no value of an earlier hook stays behind.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from agi import messages
 from agi.protocol import AgiRequest
-from textback.model import Hint, HintKind, HookAnswer, HookResult, Moment
+from textback.model import Hint, HintKind, HookAnswer, HookResult, Moment, PhoneText
 
 #: What `lookup` sets: name and what it holds.
 LOOKUP_VARIABLES = {
@@ -24,9 +26,13 @@ LOOKUP_VARIABLES = {
     "TEXTBACK_MISSES": "how many calls of this caller we missed since we last spoke",
 }
 
+#: Seconds a desk phone's text may take to the disk: nobody hears anything meanwhile, but Asterisk
+#: sees to one SIP MESSAGE at a time. The dialplan gives up half a second later.
+REPLY_PATIENCE = 1.5
+
 
 class Desk(Protocol):
-    """Where hooks hand in what the dialplan said. Neither method raises for anything hostile."""
+    """Where hooks hand in what the dialplan said. No method raises for anything hostile."""
 
     def take(self, hint: Hint, peer: str) -> HookAnswer:
         """Take `hint`, told by the Asterisk at address `peer`; `hint.pbx` is the one the dialplan
@@ -34,6 +40,10 @@ class Desk(Protocol):
 
     def look_up(self, hint: Hint, peer: str) -> Coroutine[Any, Any, HookAnswer]:
         """What is known of `hint.caller`, as `LOOKUP_VARIABLES`; may be cancelled."""
+
+    def answer(self, text: PhoneText, peer: str) -> Coroutine[Any, Any, HookAnswer]:
+        """Send a desk phone's text on, told by the Asterisk at `peer`; may be cancelled, which
+        does not undo what is being written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,7 @@ class Ask:
     peer: str  #: address of the Asterisk that asks
     at: Moment
     desk: Desk
+    told: tuple[str, ...] = ()  #: Asterisk's answers to the hook's `asks`
 
     def hint(self, kind: HintKind, message: str = "") -> Hint:
         request = self.request
@@ -71,6 +82,8 @@ class Hook:
 
     run: Callable[[Ask], Answer]
     sets: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()  #: what Asterisk is asked first, as a dialplan would write it
+    patience: float = 0.0  #: seconds it may take, where that is more than the deadline
 
     def without_values(self, answer: HookAnswer) -> HookAnswer:
         """`answer` with every variable of this hook that it leaves out set to nothing."""
@@ -118,6 +131,16 @@ def lookup(ask: Ask) -> Answer:
     return ask.desk.look_up(ask.hint(HintKind.MESSAGE), ask.peer)
 
 
+def reply(ask: Ask) -> Answer:
+    """A desk phone answers by SIP MESSAGE: send it as a text to the number it was written to."""
+    named = ask.request.query.get("pbx", "").strip()[:80]
+    try:
+        text = messages.read(ask.request, ask.told, ask.at, named)
+    except messages.Unreadable as reason:
+        return error(str(reason))
+    return ask.desk.answer(text, ask.peer)
+
+
 def ping(ask: Ask) -> HookAnswer:
     """Nothing: shows that Asterisk reaches us."""
     return HookAnswer(result=HookResult.OK)
@@ -139,6 +162,7 @@ HOOKS: dict[str, Hook] = {
     "optin": Hook(optin),
     "offer": Hook(offer),
     "lookup": Hook(lookup, tuple(LOOKUP_VARIABLES)),
+    "reply": Hook(reply, asks=messages.QUESTIONS, patience=REPLY_PATIENCE),
     "ping": Hook(ping),
 }
 

@@ -25,6 +25,8 @@ OPTIONAL_READ_CLASSES = {
 }
 #: The actions textback uses; `write = reporting` allows them all.
 NEEDED_ACTIONS = ("CoreShowChannels", "CoreStatus", "CoreSettings", "Getvar")
+#: What it takes to tell desk phones of texts; `write = message`.
+DESK_ACTIONS = ("MessageSend",)
 #: What no listener should be allowed: each of them makes a stolen secret a stolen PBX.
 DANGEROUS_ACTIONS = (
     "Originate",
@@ -46,6 +48,7 @@ class Permissions:
     missing_read: tuple[str, ...] | None
     missing_optional: tuple[str, ...] | None  #: of `OPTIONAL_READ_CLASSES`
     missing_actions: tuple[str, ...]
+    missing_desk_actions: tuple[str, ...] = ()  #: of `DESK_ACTIONS`
     excess_actions: tuple[str, ...]  #: dangerous ones that are allowed
     timestamps: bool | None  #: [general] timestampevents
 
@@ -59,6 +62,7 @@ async def check_permissions(connection: Connection, username: str, seconds: floa
         missing_read=not_given(read) if read is not None else None,
         missing_optional=not_given(read, OPTIONAL_READ_CLASSES) if read is not None else None,
         missing_actions=tuple(name for name in NEEDED_ACTIONS if name.lower() not in allowed),
+        missing_desk_actions=tuple(n for n in DESK_ACTIONS if n.lower() not in allowed),
         excess_actions=tuple(name for name in DANGEROUS_ACTIONS if name.lower() in allowed),
         timestamps=stamps.lower() in ("yes", "true", "y", "t", "1", "on") if stamps else None,
     )

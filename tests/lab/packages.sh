@@ -27,6 +27,7 @@ if [ "$what" = test ]; then
     want npm have npm
     want iproute2 have ip
     want openssl have openssl
+    want baresip-core have baresip # a SIP phone that is not ours; tests/lab/baresip.py
     want systemd have systemd-analyze
     want groff-base have groff
     want procps test -x /bin/kill # the unit's ExecReload, which systemd-analyze looks for

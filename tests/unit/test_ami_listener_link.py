@@ -158,7 +158,7 @@ def setting(name: str) -> str:
 
 def test_the_drop_in_gives_what_is_needed_and_nothing_else() -> None:
     assert setting("read").split(",") == [*READ_CLASSES, *OPTIONAL_READ_CLASSES]
-    assert setting("write") == "reporting"
+    assert setting("write") == "reporting,message"
     assert setting("permit") == "127.0.0.1/255.255.255.255"
     assert int(setting("writetimeout")) >= 1000
     assert setting("timestampevents") == "yes"
