@@ -6,35 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from textback import compose, phone, quiet
+from textback import compose, names, phone, quiet
 from textback.config import Config, NumberConfig
 from textback.message import Chosen, choose, subject_of, zone_of
 from textback.model import Call, Source, TextKind
+from textback.past import History, Past
 from textback.phone import Kind, Phone
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """What the store knew when the fact came in. The default is a caller never seen before."""
-
-    #: The last text to this caller from this number, in any state in which it left or may leave.
-    last_text: datetime | None = None
-    #: Texts to anybody in the last 60 s, 60 min and 24 h, this one not counted.
-    last_minute: int = 0
-    last_hour: int = 0
-    last_day: int = 0
-    opted_out: str = ""  #: when and how, for people; "": has not
-    contact_name: str = ""  #: from the business's own contacts, never from the network
-    #: The last texts to this caller from this number, newest first, at most five.
-    recent_texts: tuple[datetime, ...] = ()
-    #: A text to this caller from this number has not left yet: delayed, deferred, held, queued.
-    waiting: bool = False
-    #: A follow-up to this caller from this number is planned and has not left yet.
-    follow_up_waits: bool = False
-    #: Other callers texted in the last 60 min whose number differs from this one in no more than
-    #: the last two digits, and in the last four.
-    adjacent: int = 0
-    same_prefix: int = 0
+__all__ = ["Case", "History", "Past", "caller_of"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +21,7 @@ class Case:
     """All that a gate may look at."""
 
     call: Call
-    history: History
+    history: Past
     config: Config
     asked_at: datetime  #: the time of the decision, aware UTC
     kind: TextKind = TextKind.MISSED
@@ -83,7 +62,10 @@ class Case:
     def chosen(self) -> Chosen:
         """The template for this caller, and why it is this one."""
         again = self.again and self.kind is TextKind.MISSED
-        return choose(self.rules, self.config, self.call, again=again)
+        # The contact is looked up where a number has messages by tag, and for its name.
+        contact = self.history.contact if self.rules.messages_by_tag else None
+        tags = contact.all_tags if contact is not None else ()
+        return choose(self.rules, self.config, self.call, again=again, tags=tags)
 
     @cached_property
     def text(self) -> str:
@@ -94,7 +76,17 @@ class Case:
     def subject(self) -> compose.Subject:
         """What the variables of a message stand for."""
         business, call = self.config.business, self.call
-        return subject_of(self.rules, business, call.started.utc, self.history.contact_name)
+        return subject_of(self.rules, business, call.started.utc, self.name)
+
+    @cached_property
+    def name(self) -> str:
+        """What {{contact.name}} says: the name in the contacts, else the network's where that may
+        be used; "": neither is known."""
+        contact = self.history.contact
+        if contact is not None and contact.name:
+            return contact.name
+        use = self.config.contacts.cnam == "use"
+        return names.of_network(self.call.caller_name) if use else ""
 
     @cached_property
     def age(self) -> float:

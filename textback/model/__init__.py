@@ -20,15 +20,35 @@ from textback.model.call import (
     Presentation,
     Source,
 )
-from textback.model.event import DeliveryState, Event, EventKind
+from textback.model.event import DeliveryState, Event, EventKind, Telling
 from textback.model.gateway import Accepted, Later, Message, PartId, Refused, Submission, Unsure
 from textback.model.hint import Hint, HintKind, HookAnswer, HookResult
-from textback.model.inbox import Receipt, ReceiptState, Reply
+from textback.model.inbox import Piece, Receipt, ReceiptState, Reply
 from textback.model.moment import Moment
 from textback.model.outbox import OUTBOX_TRANSITIONS, OutboxRow, OutboxState
-from textback.model.people import CallbackCase, CaseStage, ConsentEvent, ConsentSource
+from textback.model.people import CallbackCase, CaseStage, ConsentEvent, ConsentSource, Contact
 from textback.model.story import CallStory, StoryEvent, TextStory
-from textback.model.talk import Incoming, PhoneState, Reading, Request, Review
+from textback.model.talk import (
+    Incoming,
+    PhoneAnswer,
+    PhoneMessage,
+    PhoneResult,
+    PhoneState,
+    PhoneText,
+    Reading,
+    Request,
+    Review,
+)
+from textback.model.thread import (
+    CallBetween,
+    Conversation,
+    InboxList,
+    Line,
+    PhoneTold,
+    TextIn,
+    TextOut,
+    Thread,
+)
 from textback.model.verdict import FollowUp, Gate, Reason, Send, Skip, TextKind, Verdict
 
 __all__ = [
@@ -37,12 +57,15 @@ __all__ = [
     "TEXTABLE_OUTCOMES",
     "Accepted",
     "Call",
+    "CallBetween",
     "CallKey",
     "CallStory",
     "CallbackCase",
     "CaseStage",
     "ConsentEvent",
     "ConsentSource",
+    "Contact",
+    "Conversation",
     "DeliveryState",
     "Direction",
     "Event",
@@ -53,8 +76,10 @@ __all__ = [
     "HintKind",
     "HookAnswer",
     "HookResult",
+    "InboxList",
     "Incoming",
     "Later",
+    "Line",
     "Message",
     "Moment",
     "OutboxRow",
@@ -62,7 +87,13 @@ __all__ = [
     "Outcome",
     "PartId",
     "Phase",
+    "PhoneAnswer",
+    "PhoneMessage",
+    "PhoneResult",
     "PhoneState",
+    "PhoneText",
+    "PhoneTold",
+    "Piece",
     "Presentation",
     "Reading",
     "Reason",
@@ -77,8 +108,12 @@ __all__ = [
     "Source",
     "StoryEvent",
     "Submission",
+    "Telling",
+    "TextIn",
     "TextKind",
+    "TextOut",
     "TextStory",
+    "Thread",
     "Unsure",
     "Verdict",
 ]

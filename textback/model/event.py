@@ -23,6 +23,7 @@ class EventKind(StrEnum):
     CASE_OVERDUE = "case.overdue"
     ALARM_RAISED = "alarm.raised"
     ALARM_CLEARED = "alarm.cleared"
+    TEST = "test"  #: `textback tell test`; goes to the one target that was named
 
 
 class DeliveryState(StrEnum):
@@ -31,7 +32,7 @@ class DeliveryState(StrEnum):
     QUEUED = "queued"
     DELIVERED = "delivered"
     FAILED = "failed"  #: given up
-    DROPPED = "dropped"  #: the target is not configured any more
+    DROPPED = "dropped"  #: by the operator, or its target is not configured any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,3 +44,23 @@ class Event:
     caller: str = ""  #: the other party in E.164, "" for none
     number: str = ""  #: did of the [[number]], "" for none
     payload: dict[str, Any] = field(default_factory=dict)
+    key: str = ""  #: a UUID by which a repeat is known; "": the store makes one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """One event on its way to one target."""
+
+    id: int
+    event_id: int
+    event: Event  #: its `key` is set
+    channel: str  #: "webhook" or "notify"
+    target: str
+    state: DeliveryState
+    urgent: bool
+    attempts: int
+    created: datetime
+    due: datetime
+    changed: datetime
+    status: int = 0  #: of HTTP, 0 for none
+    error: str = ""

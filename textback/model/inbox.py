@@ -39,6 +39,8 @@ class Receipt:
     done: datetime | None  #: `done date:`; carriers disagree on its zone, so informational
     at: datetime  #: when it reached us
     raw: bytes = field(repr=False, default=b"")
+    #: Other routes of whose texts it may speak: accounts that share their message ids.
+    shared: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,3 +56,21 @@ class Reply:
     part: int = 1
     parts: int = 1
     raw: bytes = field(repr=False, default=b"")
+    octets: bytes = field(repr=False, default=b"")  #: `raw` behind the user data header
+    #: How `octets` are read: data_coding, and above its 8 bits the national tables of the header
+    #: (`sms_gateway.decoding.coding`). None: there is nothing but `text`.
+    coding: int | None = None
+    session: str = ""  #: names the connection it came on, "" where that is not known
+    bound: datetime | None = None  #: when that connection was made
+    #: Its like came before on the same connection, and was not answered for seconds.
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One deliver_sm of a text, for those who put it together."""
+
+    route: str
+    octets: bytes = field(repr=False)
+    coding: int | None  #: as in `Reply`; None: `text` is all there is
+    text: str = field(repr=False)

@@ -31,6 +31,7 @@ OUTBOX_TRANSITIONS: dict[OutboxState, frozenset[OutboxState]] = {
     OutboxState.QUEUED: frozenset(
         {
             OutboxState.SENDING,
+            OutboxState.REFUSED,  # no route may carry it
             OutboxState.EXPIRED,
             OutboxState.HELD,
             OutboxState.DROPPED,

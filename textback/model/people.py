@@ -65,3 +65,21 @@ class ConsentSource(StrEnum):
     CARRIER = "carrier"  #: a submit or receipt code that means it
     IMPORT = "import"
     ERASURE = "erasure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """Somebody the business knows by number, as one source tells it."""
+
+    number: str  #: E.164
+    name: str  #: as the source spells it: hostile, cleaned where it is used
+    organization: str = ""
+    tags: tuple[str, ...] = ()  #: lower case, without blanks around
+    vip: bool = False
+    no_text: bool = False  #: never texted by a rule
+    source: str = ""  #: "csv:clients.csv", "vcard:team.vcf", "astdb:pbx", "operator"
+
+    @property
+    def all_tags(self) -> tuple[str, ...]:
+        """The tags, with "vip" for a VIP whose source has a column of its own for that."""
+        return self.tags if not self.vip or "vip" in self.tags else ("vip", *self.tags)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from textback.model.call import CallKey, Direction, Outcome, Source
 from textback.model.outbox import OutboxRow
+from textback.model.people import CallbackCase
 from textback.model.verdict import Gate
 
 
@@ -52,6 +53,7 @@ class CallStory:
     told_missed: str = ""
     message: str = ""
     verstat: str = ""
+    case: CallbackCase | None = None  #: the one this missed call belongs to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,11 +34,17 @@ class Reason(StrEnum):
     OWN_NUMBER = "own_number"
     STAFF = "staff"
     BLOCKED = "blocked"
+    CONTACT_NO_TEXT = "contact_no_text"  #: the contacts say that it is not to be texted
+    CALLERS = "callers"  #: the number texts only callers it knows, or does not know
     OPTED_OUT = "opted_out"
+    OPT_OUT_REVIEW = "opt_out_review"  #: a reply may be an opt-out, and nobody has looked yet
     LANDLINE = "landline"
     COUNTRY = "country"
     # the history
     COOLDOWN = "cooldown"
+    ONCE_PER = "once_per"  #: had a text from one of our numbers within once_per
+    ROBOT = "robot"  #: a machine seems to write from this number
+    AUTO_LIMIT = "auto_limit"  #: rules wrote auto_limit texts to it in auto_window
     CAP_MINUTE = "cap_minute"
     CAP_HOUR = "cap_hour"
     CAP_DAY = "cap_day"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from textback.decide import History
-from textback.model import Call, CallKey, Hint, Verdict
-from textback.store import caller, hints, late
+from textback.decide import Past
+from textback.model import Call, Hint, Verdict
+from textback.store import caller, contacts, hints, late
 from textback.store.engine import Database
 from textback.store.rows import CallerCard, KnownCall, Offered
 
@@ -19,32 +19,12 @@ class Besides:
 
     # --- the dialplan ---
 
-    async def record_hint(
-        self,
-        hint: Hint,
-        *,
-        caller_e164: str,
-        number: str,
-        result: str,
-        call_key: CallKey | None = None,
-    ) -> None:
-        """What the dialplan said, and what came of it in words.
-
-        Without `call_key` the call is found by PBX and Uniqueid; one that is not known yet gets its
-        hints when it ends, and is judged by them (`handled`, `missed`, `message`).
-        """
-        await self._db.write(
-            lambda db: hints.record(
-                db, hint, caller=caller_e164, number=number, result=result, call_key=call_key
-            )
-        )
-
     async def offer(
         self,
         hint: Hint,
         caller_e164: str,
         number: str,
-        decide: Callable[[History], Verdict],
+        decide: Callable[[Past], Verdict],
         *,
         now: datetime | None = None,
         shadow: bool = False,
@@ -59,20 +39,26 @@ class Besides:
         )
 
     async def opt_out_by_hint(
-        self, hint: Hint, caller_e164: str, number: str, now: datetime
+        self, hint: Hint, caller_e164: str, number: str, now: datetime, *, scope: str = ""
     ) -> tuple[int, ...]:
         """Opt-out with its evidence; returns the texts that were cancelled."""
-        return await self._db.write(lambda db: hints.opt_out(db, hint, caller_e164, number, now))
+        return await self._db.write(
+            lambda db: hints.opt_out(db, hint, caller_e164, number, now, scope=scope)
+        )
 
     async def opt_in_by_hint(
-        self, hint: Hint, caller_e164: str, number: str, now: datetime
+        self, hint: Hint, caller_e164: str, number: str, now: datetime, *, scope: str = ""
     ) -> bool:
         """Opt-in with its evidence. False: this caller had not opted out."""
-        return await self._db.write(lambda db: hints.opt_in(db, hint, caller_e164, number, now))
+        return await self._db.write(
+            lambda db: hints.opt_in(db, hint, caller_e164, number, now, scope=scope)
+        )
 
     async def lookup(self, caller_e164: str, now: datetime) -> CallerCard | None:
-        """What is known of a caller. None: has never called."""
-        return await self._db.read(lambda db: caller.lookup(db, caller_e164, now))
+        """What is known of a caller. None: has never called, and is in no contacts."""
+        return await self._db.read(
+            lambda db: contacts.named(db, caller_e164, caller.lookup(db, caller_e164, now))
+        )
 
     # --- catch-up ---
 

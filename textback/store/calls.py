@@ -32,6 +32,7 @@ from textback.model import (
 from textback.store.rows import CallFact, Judged, gates_to_json, to_outbox_row
 from textback.store.sql import insert_for
 from textback.store.tables import calls, operator_log, outbox, verdicts
+from textback.store.threads import touch_out
 
 #: Whose name stands in the log where no operator held a text, but a rule.
 BY_RULE = "textback"
@@ -49,7 +50,7 @@ _KEPT = (*_VERDICT_WORDS, "message", "verstat", "called_back")
 def _upsert(dialect: str, source: Source) -> Any:
     statement = insert_for(dialect, calls)
     new = statement.excluded
-    keys = {"id", "pbx", "boot", "uniqueid"}
+    keys = {"id", "pbx", "boot", "uniqueid", "case_id"}
     changes = {c.name: new[c.name] for c in calls.c if c.name not in keys}
     changes |= {n: case((new[n] != "", new[n]), else_=calls.c[n]) for n in _KEPT}
     if source is Source.AGI:
@@ -223,7 +224,7 @@ def with_text(
     """Writes the text of a Send; its verdict is on record already."""
     if not isinstance(verdict, Send):
         return Judged(call_id=call_id or 0, verdict=verdict)
-    new = new_text(call_id, verdict, number, now, due)
+    new = new_text(call_id, verdict, number, now, due) | _thread(db, verdict, number, now)
     row = db.execute(_NEW_TEXT, new).one()
     _follow(db, row, verdict, now)
     if row.state is OutboxState.HELD:
@@ -254,7 +255,7 @@ def _follow(db: Connection, first: Row[Any], send: Send, now: datetime) -> None:
         due=follow_up.due,
         expires=follow_up.expires,
     )
-    new = new_text(first.call_id, second, first.number, now)
+    new = new_text(first.call_id, second, first.number, now) | {"thread_id": first.thread_id}
     row = db.execute(_NEW_TEXT, new).one()
     _note(db, row.id, FOLLOW_UP, follow_up.note, now)
 
@@ -296,6 +297,11 @@ def new_text(
         "changed_at": now,
         "reason": reason,
     }
+
+
+def _thread(db: Connection, send: Send, number: str, now: datetime) -> dict[str, int]:
+    """The conversation a text is part of: of its handset, and its sender as that sees it."""
+    return {"thread_id": touch_out(db, send.to, send.sender, number=number, at=now)}
 
 
 def record_verdict(

@@ -13,6 +13,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Update, bindparam, select, update
 
 from textback.model import CallKey, OutboxState, TextKind
+from textback.spelling import same_number
 from textback.store.calls import by_key
 from textback.store.tables import calls, outbox
 from textback.store.transitions import sources
@@ -42,8 +43,6 @@ _FOLLOW_UPS = select(outbox.c.id, outbox.c.sender, outbox.c.number).where(
     outbox.c.kind == TextKind.FOLLOW_UP,
     outbox.c.state.in_(sources(OutboxState.CANCELLED)),
 )
-#: Digits at the end that make two spellings one number.
-_LOCAL = 7
 
 
 def _before(answer: Update) -> Update:
@@ -78,19 +77,10 @@ def cancel_follow_ups(db: Connection, handset: str, ours: str, now: datetime) ->
     waiting = db.execute(_FOLLOW_UPS, {"handset": handset}).all()
     gone: list[int] = []
     for row in waiting:
-        if _same_number(ours, row.sender) or _same_number(ours, row.number):
+        if same_number(ours, row.sender) or same_number(ours, row.number):
             changes = {"row": row.id, "why": REPLIED, "at": now}
             gone += db.execute(_CANCEL_ROW, changes).scalars()
     return tuple(gone)
-
-
-def _same_number(one: str, other: str) -> bool:
-    """Carriers leave out the plus, the country, or put the trunk's 0 before it."""
-    a, b = (number.strip().lstrip("+0") for number in (one, other))
-    if a == b:
-        return bool(a)
-    short, long = sorted((a, b), key=len)
-    return len(short) >= _LOCAL and long.endswith(short)
 
 
 def cancel_handset(db: Connection, number: str, reason: str, now: datetime) -> tuple[int, ...]:

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -36,6 +37,8 @@ T = TypeVar("T")
 #: How long a writer waits for another process (the command line beside the daemon), seconds.
 BUSY_TIMEOUT = 5.0
 _READERS = 4
+#: Where a connection notes that its transaction wrote events.
+EVENTS_WRITTEN = "events_written"
 
 _HINTS = {
     "database or disk is full": "free some space on its file system",
@@ -97,12 +100,19 @@ def _prepare(engine: Engine, begin: str, *, read_only: bool) -> None:
         # The sqlite3 module must not begin transactions of its own; `begun` does.
         connection.isolation_level = None
         cursor = connection.cursor()
+        # Counts for a file that is made now, before anything is in it; an older one gives no room
+        # back without VACUUM. Said to one that has it already it would be a write at every opening.
+        cursor.execute("PRAGMA auto_vacuum")
+        (vacuum,) = cursor.fetchone()
         for pragma in (
+            *(("auto_vacuum = INCREMENTAL",) if vacuum == 0 and not read_only else ()),
             f"busy_timeout = {int(BUSY_TIMEOUT * 1000)}",
             "journal_mode = WAL",
             # Every commit is on the disk before anybody is told of it.
             "synchronous = FULL",
             "foreign_keys = ON",
+            # What is deleted is overwritten: who was erased is not found in the file's free pages.
+            *(() if read_only else ("secure_delete = ON",)),
             *(("query_only = ON",) if read_only else ()),
         ):
             cursor.execute(f"PRAGMA {pragma}")
@@ -201,6 +211,20 @@ class ThreadRunner:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.thread, self._restructuring, work)
 
+    def _maintaining(self, work: Callable[[Any], T]) -> T:
+        with self.engine.connect() as connection:
+            raw = connection.connection.driver_connection
+            assert raw is not None
+            try:
+                return work(raw)
+            except sqlite3.Error as error:
+                raise StoreUnavailableError(f"{self.engine.url.database}: {error}") from error
+
+    async def maintain(self, work: Callable[[Any], T]) -> T:
+        """`work` on the driver's own connection, outside of transactions: VACUUM, checkpoints."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.thread, self._maintaining, work)
+
     async def close(self) -> None:
         # The connection belongs to its thread, so it is closed there.
         await asyncio.get_running_loop().run_in_executor(self.thread, self.engine.dispose)
@@ -229,6 +253,9 @@ class Database:
             self.reader = AsyncRunner(url, _READERS)
         #: Why the last write failed, in words; "" when it did not.
         self.trouble = ""
+        #: Told when a transaction that wrote events is on the disk, and of a write that failed.
+        self.on_events: Callable[[], None] = lambda: None
+        self.on_trouble: Callable[[str], None] = lambda _: None
         self._closed = False
         self._lock = asyncio.Lock()
         self._running: set[asyncio.Task[Any]] = set()
@@ -240,28 +267,46 @@ class Database:
         StoreUnavailableError or StoreError, and then nothing was changed. A caller that is
         cancelled does not stop a transaction half-way: it ends on its own, one way or the other.
         """
-        return await self._durably(partial(self.writer.run, work))
+        wrote: list[bool] = []
+
+        def noticed(db: Connection) -> T:
+            db.info.pop(EVENTS_WRITTEN, None)
+            done = work(db)
+            wrote.append(bool(db.info.pop(EVENTS_WRITTEN, False)))
+            return done
+
+        return await self._durably(partial(self.writer.run, noticed), wrote)
+
+    async def maintain(self, work: Callable[[Any], T]) -> T | None:
+        """`work` on SQLite's own connection outside of transactions; None: it is no SQLite."""
+        writer = self.writer
+        if not isinstance(writer, ThreadRunner):
+            return None
+        return await self._durably(partial(writer.maintain, work))
 
     async def restructure(self, work: Callable[[Connection], T]) -> T:
         """As `write`, for work that exchanges tables: foreign keys are checked at its end only."""
         return await self._durably(partial(self.writer.restructure, work))
 
-    async def _durably(self, run: Callable[[], Awaitable[T]]) -> T:
+    async def _durably(self, run: Callable[[], Awaitable[T]], wrote: Sequence[bool] = ()) -> T:
         self._require_open()
-        task = asyncio.create_task(self._write(run), name="store write")
+        task = asyncio.create_task(self._write(run, wrote), name="store write")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
 
-    async def _write(self, run: Callable[[], Awaitable[T]]) -> T:
+    async def _write(self, run: Callable[[], Awaitable[T]], wrote: Sequence[bool]) -> T:
         async with self._lock:
             try:
                 with translated(self.name):
                     done = await run()
             except StoreUnavailableError as error:
                 self.trouble = str(error)
+                self.on_trouble(self.trouble)
                 raise
             self.trouble = ""
+            if any(wrote):
+                self.on_events()
             return done
 
     async def read(self, work: Callable[[Connection], T]) -> T:

@@ -5,7 +5,10 @@ StoreError                      the message is a sentence for the operator
 ├── StoreTooNewError            written by a newer textback: upgrade, or restore the backup
 ├── StoreForeignError           the file is not a textback database
 ├── IllegalTransitionError      OUTBOX_TRANSITIONS does not allow this step; nothing was changed
-└── NoSuchRowError              no such text or call
+├── NoSuchRowError              no such text or call
+└── CaseError                   a case cannot be changed like that; nothing was changed
+    ├── NoSuchCaseError         no such case
+    └── CaseClosedError         it is closed: `reopen` it first
 """
 
 from __future__ import annotations
@@ -43,3 +46,35 @@ class IllegalTransitionError(StoreError):
 
 class NoSuchRowError(StoreError):
     """No text has this number."""
+
+
+class CaseError(StoreError):
+    """A case of a missed caller cannot be changed like that."""
+
+
+class NoSuchCaseError(CaseError):
+    """No case has this number."""
+
+
+class CaseClosedError(CaseError):
+    """The case is closed."""
+
+
+class ReplyRefusedError(StoreError):
+    """What a person wrote cannot be sent; nothing was changed."""
+
+
+class OptedOutError(ReplyRefusedError):
+    """The handset does not want to be texted."""
+
+
+class NoThreadError(ReplyRefusedError):
+    """There is no conversation it could be part of."""
+
+
+class WhichNumberError(ReplyRefusedError):
+    """The handset has conversations with several numbers of ours."""
+
+    def __init__(self, handset: str, ours: tuple[str, ...]) -> None:
+        super().__init__(f"{handset} has conversations with {', '.join(ours)}: say which")
+        self.ours = ours

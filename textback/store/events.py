@@ -2,25 +2,56 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID, uuid4, uuid5
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from textback.model import Event
+from textback.store.engine import EVENTS_WRITTEN
+from textback.store.sql import insert_for, per_dialect
 from textback.store.tables_tell import events
+
+#: Keys of events that happen once are made from what they are about, within this.
+_ONCE = UUID("5b1ec9a0-6c0b-4f0e-9a53-2f8f6f0b7c11")
+
+
+@per_dialect
+def _new(dialect: str) -> Any:
+    # The key of an event that happens once is there already: it is told no second time.
+    return insert_for(dialect, events).on_conflict_do_nothing(index_elements=["key"])
 
 
 def put(db: Connection, event: Event) -> None:
-    """Keep one event; who is to be told of it is found out afterwards, from the configuration."""
-    db.execute(
-        insert(events),
-        {
-            "key": str(uuid4()),
-            "kind": event.kind,
-            "at": event.at,
-            "caller": event.caller,
-            "number": event.number,
-            "payload": event.payload,
-            "fanned_out": False,
-        },
-    )
+    """Keep one event; who is to be told of it is found out afterwards, from the configuration.
+
+    One whose `key` is kept already is left as it is.
+    """
+    put_all(db, [event])
+
+
+def put_all(db: Connection, found: Sequence[Event], *, told: bool = False) -> None:
+    """Keep several, in their order. `told`: nobody is to be told of them any more."""
+    if not found:
+        return
+    db.execute(_new(db), [values(event, fanned_out=told) for event in found])
+    db.info[EVENTS_WRITTEN] = True
+
+
+def values(event: Event, *, fanned_out: bool = False) -> dict[str, Any]:
+    """The columns of an event."""
+    return {
+        "key": event.key or str(uuid4()),
+        "kind": event.kind,
+        "at": event.at,
+        "caller": event.caller,
+        "number": event.number,
+        "payload": event.payload,
+        "fanned_out": fanned_out,
+    }
+
+
+def once(*about: object) -> str:
+    """The key of an event that happens once: the same for the same `about`."""
+    return str(uuid5(_ONCE, "\0".join(str(part) for part in about)))

@@ -1,23 +1,26 @@
-"""What the dialplan said: kept with what came of it, joined to its call, obeyed.
+"""What a caller asked for in the dialplan: obeyed, kept with what came of it, joined to its call.
 
-A hint may be here before its call (the link is slower than AGI, or down), so it is kept by PBX and
+A wish may be here before its call (the link is slower than AGI, or down), so it is kept by PBX and
 Uniqueid and joined to the call when that ends. For an opt-in, an opt-out and an offer the row is
-the evidence of what the caller wanted, and is written in the transaction that obeys it.
+the evidence of what the caller wanted, and is written in the transaction that obeys it. Words about
+the call itself (handled, missed, message) are no wishes: they come as facts about it, and stand
+with the call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
-from textback.decide import History
+from textback.decide import Past
 from textback.model import (
-    Call,
     CallKey,
+    ConsentEvent,
+    ConsentSource,
     Hint,
     HintKind,
     OutboxRow,
@@ -26,11 +29,11 @@ from textback.model import (
     Verdict,
 )
 from textback.phone import printable
-from textback.store import replies
+from textback.store import consents, optouts
 from textback.store.calls import Seen, by_key, near, with_text
-from textback.store.history import history
+from textback.store.history import Asked
 from textback.store.rows import Offered, to_outbox_row
-from textback.store.tables import calls, hints, outbox
+from textback.store.tables import hints, outbox
 
 #: A call is looked for by a hint's Uniqueid among those that began at most so long before it.
 _LONGEST = timedelta(days=1)
@@ -50,14 +53,6 @@ _JOIN_TEXT = (
     update(outbox)
     .where(outbox.c.id == bindparam("row"), outbox.c.call_id.is_(None))
     .values(call_id=bindparam("call"))
-)
-_SAID = (
-    select(hints.c.kind, hints.c.source, hints.c.message)
-    .where(
-        hints.c.call_id == bindparam("call"),
-        hints.c.kind.in_((HintKind.HANDLED, HintKind.MISSED, HintKind.MESSAGE)),
-    )
-    .order_by(hints.c.id)
 )
 _OFFERED = (
     select(outbox)
@@ -114,8 +109,8 @@ def _call_of(db: Connection, hint: Hint) -> int | None:
     return row.id if row is not None else None
 
 
-def joined(db: Connection, seen: Seen) -> Seen:
-    """Gives a call the hints that were there first, and returns it with what they said."""
+def join(db: Connection, seen: Seen) -> None:
+    """Gives a call the wishes that were there first, and the text of an offer."""
     call = seen.call
     where = {
         "at_pbx": call.key.pbx,
@@ -127,30 +122,10 @@ def joined(db: Connection, seen: Seen) -> Seen:
         db.execute(_JOIN, {"hint": row.id, "call": seen.call_id})
         if row.row_id is not None and not _has_offer(db, seen.call_id):
             db.execute(_JOIN_TEXT, {"row": row.row_id, "call": seen.call_id})
-    said = db.execute(_SAID, {"call": seen.call_id}).all()
-    told = _with(call, said) if said else call
-    if told == call:
-        return seen
-    words = {"handled": told.handled, "told_missed": told.told_missed, "message": told.message}
-    db.execute(update(calls).where(calls.c.id == seen.call_id).values(**words))
-    return Seen(seen.call_id, told)
 
 
 def _has_offer(db: Connection, call_id: int) -> bool:
     return db.execute(_OFFERED_TO, {"call": call_id}).first() is not None
-
-
-def _with(call: Call, said: Sequence[Any]) -> Call:
-    """Of "handled" and "missed" the last word counts; what the tracker heard comes first."""
-    handled, missed, message = "", "", ""
-    for row in said:
-        if row.kind is not HintKind.MESSAGE:
-            handled = row.source if row.kind is HintKind.HANDLED else ""
-            missed = row.source if row.kind is HintKind.MISSED else ""
-        message = row.message or message
-    if call.handled or call.told_missed:
-        handled, missed = call.handled, call.told_missed
-    return replace(call, handled=handled, told_missed=missed, message=call.message or message)
 
 
 # --- what the caller asked for ----------------------------------------------------------------
@@ -161,7 +136,7 @@ def offer(
     hint: Hint,
     caller: str,
     number: str,
-    decide: Callable[[History], Verdict],
+    decide: Callable[[Past], Verdict],
     now: datetime,
     *,
     shadow: bool = False,
@@ -171,7 +146,7 @@ def offer(
     there = _offered(db, hint, call_id)
     if there is not None:
         return Offered(call_id=call_id, row=to_outbox_row(there), repeat=True)
-    known = history(db, caller, number, now, shadow=shadow, kind=TextKind.OFFER)
+    known = Asked(db, caller, number, now, shadow=shadow, kind=TextKind.OFFER)
     verdict = decide(known)
     if isinstance(verdict, Send):
         verdict = replace(verdict, kind=TextKind.OFFER)
@@ -182,6 +157,17 @@ def offer(
         caller=caller,
         number=number,
         result=_came_of(verdict, row),
+        row_id=row.id if row is not None else None,
+    )
+    consents.record(
+        db,
+        caller,
+        ConsentEvent.OFFER,
+        ConsentSource.KEYPAD,
+        now,
+        by=f"dialplan ({printable(hint.source)})",
+        detail=f"{_where(hint)}: {_came_of(verdict, row)}",
+        call_id=call_id,
         row_id=row.id if row is not None else None,
     )
     return Offered(call_id=call_id, verdict=verdict, row=row)
@@ -202,19 +188,46 @@ def _offered(db: Connection, hint: Hint, call_id: int | None) -> Row[Any] | None
     return found
 
 
-def opt_out(db: Connection, hint: Hint, caller: str, number: str, now: datetime) -> tuple[int, ...]:
+def opt_out(
+    db: Connection, hint: Hint, caller: str, number: str, now: datetime, *, scope: str = ""
+) -> tuple[int, ...]:
     """The caller wants no texts; returns those that were cancelled."""
-    fresh = not replies.has_opted_out(db, caller)
-    gone = replies.opt_out(db, caller, f"dialplan ({printable(hint.source)})", now)
+    fresh, gone = optouts.opt_out(
+        db,
+        caller,
+        now,
+        source=ConsentSource.KEYPAD,
+        word=f"dialplan ({printable(hint.source)})",
+        scope=scope,
+        number=number,
+        by=f"dialplan ({printable(hint.source)})",
+        reason=_where(hint),
+        call_id=_call_of(db, hint),
+    )
     result = "opted out" if fresh else "had opted out before"
     result += f"; {len(gone)} cancelled" if gone else ""
     record(db, hint, caller=caller, number=number, result=result)
     return gone
 
 
-def opt_in(db: Connection, hint: Hint, caller: str, number: str, now: datetime) -> bool:
+def opt_in(
+    db: Connection, hint: Hint, caller: str, number: str, now: datetime, *, scope: str = ""
+) -> bool:
     """The caller wants texts again. False: had not opted out."""
-    lifted = replies.opt_in(db, caller, f"dialplan ({printable(hint.source)})", now)
+    lifted = optouts.opt_in(
+        db,
+        caller,
+        now,
+        source=ConsentSource.KEYPAD,
+        by=f"dialplan ({printable(hint.source)})",
+        number=number if scope else None,
+        reason=_where(hint),
+        call_id=_call_of(db, hint),
+    )
     result = "opted in" if lifted else "had not opted out"
     record(db, hint, caller=caller, number=number, result=result)
     return lifted
+
+
+def _where(hint: Hint) -> str:
+    return f"call {printable(hint.uniqueid, 60)} at {hint.pbx}"

@@ -1,55 +1,42 @@
-"""What the store knows that bears on a text to one caller: earlier texts, caps, neighbours."""
+"""What the store knows that bears on a text to one caller, looked for when it is asked."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     and_,
     bindparam,
+    case,
     func,
     or_,
     select,
 )
 from sqlalchemy.sql.selectable import ScalarSelect
 
+from textback import robots
 from textback.decide import History
-from textback.model import OutboxState, TextKind
-from textback.store.tables import opt_outs, outbox
+from textback.model import Contact, OutboxState, TextKind
+from textback.store import contacts, doubts, outs
+from textback.store import robots as machines
+from textback.store.counted import AUTOMATIC, COUNTS, NEVER_SENT, WAITING
+from textback.store.tables import outbox
 
 #: Caps are counted up to here; a higher cap than this is no cap, and no decision counts a million.
 COUNT_LIMIT = 20_000
-#: Texts of `History.recent_texts`.
-RECENT = 5
+#: Texts of `History.recent_texts`, and texts to one caller that are looked at in all.
+RECENT, TEXTS = 5, 200
 #: Digits at the end in which a neighbour's number may differ: `History.adjacent`, `.same_prefix`.
 ADJACENT, PREFIX = 2, 4
 
 #: What the caps count over.
 _SPANS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
-
-#: States of texts that never reached the handset, unless `maybe_sent` says a try may have.
-_NEVER_SENT = (
-    OutboxState.CANCELLED,
-    OutboxState.DROPPED,
-    OutboxState.EXPIRED,
-    OutboxState.REFUSED,
-)
-
-#: States of texts that have not left yet.
-_WAITING = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.HELD)
-
-#: A cancelled or expired text did not cost the caller anything, so it does not count against the
-#: next one; one that may have arrived does, whatever the operator did to it afterwards.
-#: A follow-up counts once it may have left: most are cancelled by the caller's answer. There is at
-#: most one for each text that passed the caps, so all in all they are exceeded at most twofold.
-COUNTS: ColumnElement[bool] = and_(
-    outbox.c.kind != TextKind.TEST,
-    or_(outbox.c.kind != TextKind.FOLLOW_UP, outbox.c.maybe_sent),
-    or_(outbox.c.state.not_in(_NEVER_SENT), outbox.c.maybe_sent),
-    or_(outbox.c.state != OutboxState.SHADOW, bindparam("shadow")),
-)
 
 
 def _within(name: str) -> ColumnElement[bool]:
@@ -73,29 +60,13 @@ def _count_since(name: str) -> ScalarSelect[int]:
     return select(func.count()).select_from(some).scalar_subquery()
 
 
-_HISTORY = select(
-    _count_since("minute").label("minute"),
-    _count_since("hour").label("hour"),
-    _count_since("day").label("day"),
-    select(opt_outs.c.word)
-    .where(opt_outs.c.number == bindparam("caller"), opt_outs.c.lifted_at.is_(None))
-    .scalar_subquery()
-    .label("word"),
-    select(opt_outs.c.at)
-    .where(opt_outs.c.number == bindparam("caller"), opt_outs.c.lifted_at.is_(None))
-    .scalar_subquery()
-    .label("opted_out_at"),
-)
-_RECENT = (
-    select(outbox.c.created_at, outbox.c.state)
-    .where(
-        outbox.c.recipient == bindparam("caller"),
-        outbox.c.number == bindparam("number"),
-        outbox.c.kind == bindparam("kind"),
-        COUNTS,
-    )
+_COUNTS = select(_count_since("minute"), _count_since("hour"), _count_since("day"))
+#: What rules wrote to this caller, from any number of ours: one look-up for all about them.
+_TEXTS = (
+    select(outbox.c.created_at, outbox.c.state, outbox.c.kind, outbox.c.number)
+    .where(outbox.c.recipient == bindparam("caller"), AUTOMATIC)
     .order_by(outbox.c.created_at.desc())
-    .limit(RECENT)
+    .limit(TEXTS)
 )
 _first = outbox.alias("first")
 #: A follow-up that is still to come: one whose text was never taken will be cancelled when it is
@@ -108,7 +79,7 @@ _FOLLOW_UP = (
         outbox.c.number == bindparam("number"),
         outbox.c.kind == TextKind.FOLLOW_UP,
         or_(
-            outbox.c.state.in_(_WAITING),
+            outbox.c.state.in_(WAITING),
             and_(
                 outbox.c.state == OutboxState.SHADOW,
                 outbox.c.due_at > bindparam("now"),
@@ -119,7 +90,7 @@ _FOLLOW_UP = (
         .where(
             _first.c.call_id == outbox.c.call_id,
             _first.c.kind == TextKind.MISSED,
-            _first.c.state.not_in(_NEVER_SENT),
+            _first.c.state.not_in(NEVER_SENT),
         )
         .exists(),
     )
@@ -133,23 +104,151 @@ def _begins(length: str, prefix: str) -> ColumnElement[bool]:
     return func.substr(outbox.c.recipient, 1, bindparam(length)) == bindparam(prefix)
 
 
-def _neighbours(length: str, prefix: str) -> ScalarSelect[int]:
-    others = (
-        select(outbox.c.recipient)
-        .where(
-            _within("hour"),
-            COUNTS,
-            _begins(length, prefix),
-            func.length(outbox.c.recipient) == bindparam("size"),
-            outbox.c.recipient != bindparam("caller"),
-        )
-        .distinct()
-        .subquery()
-    )
-    return select(func.count()).select_from(others).scalar_subquery()
+#: One walk over the last hour for both: who differs in the last two digits differs in four.
+_NEIGHBOURS = select(
+    func.count(case((_begins("near", "near_prefix"), outbox.c.recipient)).distinct()),
+    func.count(outbox.c.recipient.distinct()),
+).where(
+    _within("hour"),
+    COUNTS,
+    _begins("far", "far_prefix"),
+    func.length(outbox.c.recipient) == bindparam("size"),
+    outbox.c.recipient != bindparam("caller"),
+)
 
 
-_NEIGHBOURS = select(_neighbours("near", "near_prefix"), _neighbours("far", "far_prefix"))
+class Asked:
+    """A `Past` that looks when it is asked, once for each part, in the transaction it was made in.
+
+    Earlier texts are those of the same kind: what a caller asked for by pressing a key is no reason
+    not to answer a missed call. Caps and neighbours count every kind.
+    """
+
+    def __init__(
+        self,
+        db: Connection,
+        caller: str,
+        number: str,
+        now: datetime,
+        *,
+        shadow: bool = False,
+        kind: TextKind = TextKind.MISSED,
+    ) -> None:
+        """What bears on a text of this kind to `caller` (E.164, "" for nobody) from `number`."""
+        self._db = db
+        self._who: dict[str, Any] = {
+            "caller": caller,
+            "number": number,
+            "kind": kind,
+            "shadow": shadow,
+            "now": now,
+        }
+
+    @cached_property
+    def _spans(self) -> dict[str, Any]:
+        now = self._who["now"]
+        return {
+            **{name: now - span for name, span in _SPANS.items()},
+            **{f"{name}_ahead": now + span for name, span in _SPANS.items()},
+            **self._who,
+        }
+
+    @cached_property
+    def _counts(self) -> tuple[int, int, int]:
+        minute, hour, day = self._db.execute(_COUNTS, self._spans).one()
+        return minute, hour, day
+
+    @property
+    def last_minute(self) -> int:
+        return self._counts[0]
+
+    @property
+    def last_hour(self) -> int:
+        return self._counts[1]
+
+    @property
+    def last_day(self) -> int:
+        return self._counts[2]
+
+    @cached_property
+    def opted_out(self) -> str:
+        if not self._who["caller"]:
+            return ""
+        return outs.is_out(self._db, self._who["caller"], self._who["number"])
+
+    @cached_property
+    def doubtful(self) -> str:
+        since = doubts.since(self._db, self._who["caller"]) if self._who["caller"] else None
+        return f"a reply of {since:%Y-%m-%d %H:%M} UTC waits for review" if since else ""
+
+    @cached_property
+    def contact(self) -> Contact | None:
+        caller = self._who["caller"]
+        return contacts.best(self._db, caller) if caller else None
+
+    @cached_property
+    def _texts(self) -> Sequence[Any]:
+        return self._db.execute(_TEXTS, self._who).all() if self._who["caller"] else ()
+
+    @cached_property
+    def _same(self) -> Sequence[Any]:
+        """Those of this kind from this number."""
+        number, kind = self._who["number"], self._who["kind"]
+        same = [text for text in self._texts if text.kind is kind and text.number == number]
+        return same[:RECENT]
+
+    @property
+    def recent_texts(self) -> tuple[datetime, ...]:
+        return tuple(text.created_at for text in self._same)
+
+    @property
+    def last_text(self) -> datetime | None:
+        return self._same[0].created_at if self._same else None
+
+    @property
+    def waiting(self) -> bool:
+        return any(text.state in WAITING for text in self._same)
+
+    @property
+    def last_anywhere(self) -> datetime | None:
+        missed = (text.created_at for text in self._texts if text.kind is TextKind.MISSED)
+        return next(missed, None)
+
+    @property
+    def automatic(self) -> tuple[datetime, ...]:
+        number = self._who["number"]
+        return tuple(text.created_at for text in self._texts if text.number == number)
+
+    @cached_property
+    def robot(self) -> str:
+        if not self._who["caller"]:
+            return ""
+        # Where no rule ever wrote there was nothing for a machine to answer.
+        if not self.automatic:
+            return robots.sender(self._who["caller"])
+        return machines.writes(self._db, self._who["caller"], self._who["number"])
+
+    @cached_property
+    def follow_up_waits(self) -> bool:
+        if not self._who["caller"]:
+            return False
+        return self._db.execute(_FOLLOW_UP, self._who).first() is not None
+
+    @cached_property
+    def _blocks(self) -> tuple[int, int]:
+        caller = self._who["caller"]
+        if not caller:
+            return 0, 0
+        near, far = self._db.execute(_NEIGHBOURS, self._spans | _prefixes(caller)).one()
+        return near, far
+
+    @property
+    def adjacent(self) -> int:
+        return self._blocks[0]
+
+    @property
+    def same_prefix(self) -> int:
+        return self._blocks[1]
 
 
 def history(
@@ -161,41 +260,9 @@ def history(
     shadow: bool = False,
     kind: TextKind = TextKind.MISSED,
 ) -> History:
-    """What bears on a text of this kind to `caller` (E.164, "" for nobody) from `number`.
-
-    Earlier texts are those of the same kind: what a caller asked for by pressing a key is no reason
-    not to answer a missed call. Caps and neighbours count every kind.
-    """
-    spans = {
-        **{name: now - span for name, span in _SPANS.items()},
-        **{f"{name}_ahead": now + span for name, span in _SPANS.items()},
-        "shadow": shadow,
-        "caller": caller,
-    }
-    row = db.execute(_HISTORY, spans).one()
-    recent: tuple[datetime, ...] = ()
-    waiting = follow_up_waits = False
-    near = far = 0
-    if caller:
-        who = {"caller": caller, "number": number, "kind": kind, "shadow": shadow}
-        texts = db.execute(_RECENT, who).all()
-        recent = tuple(text.created_at for text in texts)
-        waiting = any(text.state in _WAITING for text in texts)
-        asked = {"caller": caller, "number": number, "now": now, "shadow": shadow}
-        follow_up_waits = db.execute(_FOLLOW_UP, asked).first() is not None
-        near, far = db.execute(_NEIGHBOURS, spans | _prefixes(caller)).one()
-    return History(
-        last_text=recent[0] if recent else None,
-        last_minute=row.minute,
-        last_hour=row.hour,
-        last_day=row.day,
-        opted_out=f"{row.word}, {row.opted_out_at:%Y-%m-%d %H:%M} UTC" if row.opted_out_at else "",
-        recent_texts=recent,
-        waiting=waiting,
-        follow_up_waits=follow_up_waits,
-        adjacent=near,
-        same_prefix=far,
-    )
+    """All of it, as values that outlive the transaction."""
+    asked = Asked(db, caller, number, now, shadow=shadow, kind=kind)
+    return History(**{field.name: getattr(asked, field.name) for field in fields(History)})
 
 
 def _prefixes(caller: str) -> dict[str, object]:

@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from textback.model import Phase, Source
-from textback.store import hints, late
+from textback.store import cases, happened, hints, late, threads
 from textback.store.calls import Seen, decided, upsert, write_verdict
 from textback.store.cancelling import (
     ANSWERED,
@@ -23,7 +23,7 @@ from textback.store.cancelling import (
     cancel_call,
     cancel_caller,
 )
-from textback.store.history import history
+from textback.store.history import Asked
 from textback.store.rows import CallFact, Judged
 
 #: Sources that are read when the call is long over.
@@ -43,16 +43,23 @@ def judge(db: Connection, fact: CallFact, now: datetime) -> Judged:
         return late.resolve(db, fact, now)
     seen = upsert(db, fact)
     if fact.call.phase in _JOINING:
-        seen = hints.joined(db, seen)
+        hints.join(db, seen)
     gone = _not_needed(db, fact, seen, now)
+    judged = _decided(db, fact, seen, now)
+    happened.call_missed(db, seen.call_id, fact, seen.call)
+    return replace(judged, cancelled=gone, cases=cases.ended(db, fact, seen, now))
+
+
+def _decided(db: Connection, fact: CallFact, seen: Seen, now: datetime) -> Judged:
+    """The verdict this fact brings, written with its text; none for most facts."""
+    nothing = Judged(call_id=seen.call_id)
     if fact.call.phase is Phase.ANSWERED or fact.decide is None or decided(db, seen.call_id):
-        return Judged(call_id=seen.call_id, cancelled=gone)
-    known = history(db, fact.caller, fact.number, now, shadow=fact.shadow)
+        return nothing
+    known = Asked(db, fact.caller, fact.number, now, shadow=fact.shadow)
     verdict = fact.decide(seen.call, known)
     if verdict is None:
-        return Judged(call_id=seen.call_id, cancelled=gone)
-    judged = write_verdict(db, seen.call_id, fact, verdict, now)
-    return replace(judged, cancelled=gone)
+        return nothing
+    return write_verdict(db, seen.call_id, fact, verdict, now)
 
 
 def _not_needed(db: Connection, fact: CallFact, seen: Seen, now: datetime) -> tuple[int, ...]:
@@ -62,8 +69,10 @@ def _not_needed(db: Connection, fact: CallFact, seen: Seen, now: datetime) -> tu
         gone += cancel_call(db, seen.call_id, ANSWERED, now)
         if fact.caller:
             gone += cancel_caller(db, fact.caller, ANSWERED_LATER, now)
+            threads.spoken(db, fact.caller, fact.call.at.utc)
     if fact.called_back:
         gone += cancel_caller(db, fact.called_back, CALLED_BACK, now)
+        threads.spoken(db, fact.called_back, fact.call.at.utc)
     if seen.call.handled and fact.call.phase in _JOINING:
         gone += cancel_call(db, seen.call_id, HANDLED, now)
     return gone

@@ -47,7 +47,7 @@ from textback.model import (
     Send,
     TextKind,
 )
-from textback.store import hints
+from textback.store import cases, happened, hints
 from textback.store.calls import Seen, near, values, verdict_values, with_text
 from textback.store.cancelling import (
     ANSWERED,
@@ -57,7 +57,7 @@ from textback.store.cancelling import (
     cancel_call,
     cancel_caller,
 )
-from textback.store.history import history
+from textback.store.history import Asked
 from textback.store.rows import CallFact, Judged, KnownCall, to_outbox_row
 from textback.store.tables import calls, meta, outbox, verdicts
 
@@ -105,10 +105,12 @@ def resolve(db: Connection, fact: CallFact, now: datetime) -> Judged:
     if old is not None and _nothing_new(old, call):
         return Judged(call_id=old.id, known=True)
     seen = _write(db, fact, old)
-    seen = hints.joined(db, seen)
+    hints.join(db, seen)
     gone = _not_needed(db, fact, seen, now)
     judged = _judge(db, fact, seen, now)
-    return replace(judged, cancelled=gone + judged.cancelled)
+    happened.call_missed(db, seen.call_id, fact, seen.call)
+    changes = cases.ended(db, fact, seen, now)
+    return replace(judged, cancelled=gone + judged.cancelled, cases=changes)
 
 
 def _nothing_new(old: Row[Any], call: Call) -> bool:
@@ -170,7 +172,7 @@ def _judge(db: Connection, fact: CallFact, seen: Seen, now: datetime) -> Judged:
         return nothing
     if db.execute(_TEXT, {"call": seen.call_id}).first() is not None:
         return nothing
-    known = history(db, fact.caller, fact.number, now, shadow=fact.shadow)
+    known = Asked(db, fact.caller, fact.number, now, shadow=fact.shadow)
     verdict = fact.decide(seen.call, known)
     if verdict is None:
         return nothing

@@ -62,6 +62,11 @@ def _new_form(dialect: str) -> Any:
     return insert_for(dialect, message_ids).on_conflict_do_nothing()
 
 
+def of_routes(receipt: Receipt) -> tuple[str, ...]:
+    """The routes of whose texts it may speak. Never another carrier's: their ids may be alike."""
+    return (receipt.route, *sorted(receipt.shared))
+
+
 # --- by message_id ----------------------------------------------------------------------------
 
 _CANDIDATES: Select[Any] = (
@@ -91,7 +96,8 @@ def parts_by_form(
 ) -> dict[tuple[str, str], list[Row[Any]]]:
     wanted: dict[str, set[str]] = {}
     for receipt in found:
-        wanted.setdefault(receipt.route, set()).update(receipt.id_forms)
+        for route in of_routes(receipt):
+            wanted.setdefault(route, set()).update(receipt.id_forms)
     by_form: dict[tuple[str, str], list[Row[Any]]] = {}
     for route, names in wanted.items():
         for some in chunks(sorted(names)):
@@ -106,8 +112,9 @@ def by_id(
     """The part the receipt speaks of, and how it was found or why it was not."""
     hits = {
         (row.row_id, row.number): row
+        for route in of_routes(receipt)
         for form in receipt.id_forms
-        for row in by_form.get((receipt.route, form), ())
+        for row in by_form.get((route, form), ())
     }
     if not hits:
         return None, "no text has this message id" if receipt.message_id else "without message id"
@@ -182,6 +189,7 @@ _IN_WINDOW: Select[Any] = select(
     outbox.c.recipient,
     outbox.c.sender,
     outbox.c.segments,
+    outbox.c.route,
     STARTED.label("started"),
 ).where(
     outbox.c.recipient.in_(bindparam("handsets", expanding=True)),
@@ -202,7 +210,8 @@ def candidates(db: Connection, found: Sequence[Receipt]) -> Candidates:
     """Texts that receipts without a known id could speak of, by route and handset."""
     wanted: dict[str, list[Receipt]] = {}
     for receipt in found:
-        wanted.setdefault(receipt.route, []).append(receipt)
+        for route in of_routes(receipt):
+            wanted.setdefault(route, []).append(receipt)
     rows: dict[tuple[str, str], list[Row[Any]]] = {}
     for route, some in wanted.items():
         # A text may be retried for a day before the attempt that got through.
@@ -226,7 +235,8 @@ def by_address(
     """The uncertain text the receipt must mean, if there is only one."""
     rows = [
         row
-        for row in known.get((receipt.route, receipt.sender.lstrip("+")), ())
+        for route in of_routes(receipt)
+        for row in known.get((route, receipt.sender.lstrip("+")), ())
         if row.started is not None
         and same(row.sender, receipt.recipient)
         and row.started - SLACK <= receipt.at <= row.started + WINDOW
@@ -253,7 +263,7 @@ def _place(
         "row_id": row.id,
         "number": free[0],
         "total": total,
-        "route": receipt.route,
+        "route": row.route,
         "message_id": receipt.message_id,
         "accepted_at": receipt.at,
         "receipt": None,
@@ -263,13 +273,13 @@ def _place(
     db.execute(_new_part(db), part)
     # The next receipt for this part (ENROUTE, then DELIVRD) is then found by its id.
     names = receipt.id_forms | (
-        forms(receipt.route, receipt.message_id) if receipt.message_id else frozenset()
+        forms(row.route, receipt.message_id) if receipt.message_id else frozenset()
     )
     if names:
         db.execute(
             _new_form(db),
             [
-                {"route": receipt.route, "form": f, "row_id": row.id, "number": free[0]}
+                {"route": row.route, "form": f, "row_id": row.id, "number": free[0]}
                 for f in sorted(names)
             ],
         )

@@ -18,13 +18,13 @@ from sqlalchemy import (
     insert,
     select,
     text,
-    true,
     update,
 )
 
 from textback.model import OutboxRow, OutboxState, TextKind
-from textback.store import following, submissions
+from textback.store import following, happened, lastlook, routes, submissions
 from textback.store.rows import (
+    Among,
     Claim,
     Finished,
     IdForms,
@@ -56,6 +56,8 @@ _CLAIM = (
     .values(
         state=OutboxState.SENDING,
         route=bindparam("to_route"),
+        routes=bindparam("by_routes"),
+        routed=bindparam("by_words"),
         attempts=outbox.c.attempts + 1,
         tries=outbox.c.tries + 1,
         segments=bindparam("size"),
@@ -82,20 +84,15 @@ _MOVE = (
 )
 
 
-@cache
-def _mine(route: str, others: frozenset[str] | None) -> ColumnElement[bool]:
-    own: ColumnElement[bool] = outbox.c.route == route
-    if others is None:
-        return own
-    # The primary lane also takes what names no route, or one that is no longer configured.
-    return outbox.c.route.not_in(sorted(others)) if others else true()
+#: Of a lane: dialect, its route, and `Claim.others` and `.among`.
+_Whose = tuple[str, str, frozenset[str] | None, Among | None]
 
 
 @cache
-def _due_query(route: str, others: frozenset[str] | None) -> Select[Any]:
+def _due_query(whose: _Whose) -> Select[Any]:
     return (
         select(outbox)
-        .where(_QUEUED, outbox.c.due_at <= bindparam("now"), _mine(route, others))
+        .where(_QUEUED, outbox.c.due_at <= bindparam("now"), routes.mine(*whose))
         .order_by(outbox.c.due_at, outbox.c.id)
         .limit(bindparam("most"))
         # Where several writers may claim (PostgreSQL); SQLite has one, and leaves this out.
@@ -104,8 +101,8 @@ def _due_query(route: str, others: frozenset[str] | None) -> Select[Any]:
 
 
 @cache
-def _next_due_query(route: str, others: frozenset[str] | None) -> Select[Any]:
-    mine = _mine(route, others)
+def _next_due_query(whose: _Whose) -> Select[Any]:
+    mine = routes.mine(*whose)
     return select(func.min(outbox.c.due_at), func.min(outbox.c.expires_at)).where(_QUEUED, mine)
 
 
@@ -125,12 +122,16 @@ def turn(
     if claim is None:
         return Settled(states=states)
     expired = tuple(db.execute(_EXPIRE, {"now": now, "why": "too old to be useful"}).scalars())
-    due, more = _due(db, claim, now)
+    happened.texts_failed(db, expired, now)
+    found, more = _due(db, claim, now)
+    looked = routes.sort(db, found, claim, now)
+    happened.texts_failed(db, looked.refused, now)
+    due, stopped = lastlook.may_go(db, looked.mine, now)
     done = done_parts(db, [row.id for row in due if row.tries > 0])
     sizes, blocked = _fit(due, done, claim)
-    claimed = _take(db, due[: len(sizes)], sizes, done, claim, now)
+    claimed = _take(db, due[: len(sizes)], sizes, done, looked.ways, claim, now)
     more = more and not blocked
-    wakes = None if blocked or more else next_due(db, claim.route, claim.others)
+    wakes = None if blocked or more else next_due(db, claim.route, claim.others, claim.among)
     if wakes is not None and wakes > now and _follow_clock(db, now):
         wakes = now
     return Settled(
@@ -141,13 +142,16 @@ def turn(
         next_due=wakes,
         more=more,
         blocked=blocked,
+        refused=looked.refused,
+        stopped=stopped,
+        moved=looked.moved,
     )
 
 
 def _due(db: Connection, claim: Claim, now: datetime) -> tuple[list[Row[Any]], bool]:
     """The oldest due rows that may go, and whether there may be more of them."""
     limit = min(max(claim.room, 1), _LOOK)
-    query = _due_query(claim.route, claim.others)
+    query = _due_query((db.dialect.name, claim.route, claim.others, claim.among))
     rows = list(db.execute(query, {"now": now, "most": limit}).all())
     full = len(rows) == limit
     waiting = [row for row in rows if row.kind is TextKind.FOLLOW_UP]
@@ -182,6 +186,7 @@ def _take(
     rows: list[Row[Any]],
     sizes: list[int],
     done: Mapping[int, frozenset[int]],
+    ways: Mapping[int, routes.Way],
     claim: Claim,
     now: datetime,
 ) -> tuple[OutboxRow, ...]:
@@ -195,6 +200,8 @@ def _take(
             {
                 "row": row.id,
                 "to_route": claim.route,
+                "by_routes": ways[row.id].routes,
+                "by_words": ways[row.id].routed,
                 "size": size + len(done.get(row.id, nothing)),
                 "now": now,
             }
@@ -218,6 +225,7 @@ def _take(
             for row in rows
         ],
     )
+    routes.note_takeover(db, rows, ways, claim, now)
     return tuple(
         replace(
             to_outbox_row(row, done.get(row.id, nothing)),
@@ -253,7 +261,9 @@ def _follow_clock(db: Connection, now: datetime) -> bool:
     return True
 
 
-def next_due(db: Connection, route: str, others: frozenset[str] | None) -> datetime | None:
+def next_due(
+    db: Connection, route: str, others: frozenset[str] | None, among: Among | None = None
+) -> datetime | None:
     """When a queued row may next be claimed or expires; None: the queue is empty."""
-    due, expires = db.execute(_next_due_query(route, others)).one()
+    due, expires = db.execute(_next_due_query((db.dialect.name, route, others, among))).one()
     return min(due, expires) if due is not None else None

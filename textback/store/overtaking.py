@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Row,
     Select,
     bindparam,
+    or_,
     select,
 )
 
@@ -107,13 +110,15 @@ def resolve(db: Connection, row_ids: Sequence[int], forms: IdForms) -> dict[int,
             .where(
                 receipts.c.row_id.is_(None),
                 receipts.c.sender.in_((bare, f"+{bare}")),
-                receipts.c.route == row.route,
+                or_(receipts.c.route == row.route, _kept_for(row.route)),
                 receipts.c.at >= (row.started or _LONG_AGO) - SLACK,
             )
             .order_by(receipts.c.id)
         )
         for waiting in db.execute(query).all():
             receipt = to_receipt(waiting, _forms_of(db, waiting.id))
+            if receipt.route != row.route:
+                receipt = replace(receipt, shared=frozenset({row.route}))
             hits = by_id(receipt, parts_by_form(db, [receipt]))
             where = (
                 hits[0]
@@ -125,6 +130,15 @@ def resolve(db: Connection, row_ids: Sequence[int], forms: IdForms) -> dict[int,
                 assign(db, [(waiting.id, where, "by handset, sender and time, before we gave up")])
                 states.update(apply(db, [(where, receipt)]))
     return states
+
+
+def _kept_for(route: str) -> ColumnElement[bool]:
+    """It came in on another route, and may speak of this one's texts (`Receipt.shared`)."""
+    return (
+        select(receipt_forms.c.receipt_id)
+        .where(receipt_forms.c.receipt_id == receipts.c.id, receipt_forms.c.route == route)
+        .exists()
+    )
 
 
 _LONG_AGO = datetime.fromisoformat("2000-01-01T00:00:00+00:00")

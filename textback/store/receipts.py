@@ -12,16 +12,19 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, update
 
 from textback.model import Receipt
+from textback.store import casefacts, cases
 from textback.store.matching import (
     Part,
     assign,
     by_address,
     by_id,
     candidates,
+    of_routes,
     parts_by_form,
 )
 from textback.store.rows import IdForms, Matched
 from textback.store.standing import apply
+from textback.store.suppression import was_erased
 from textback.store.tables import receipt_forms, receipts
 
 _KEEP = insert(receipts).returning(receipts.c.id, sort_by_parameter_order=True)
@@ -33,7 +36,8 @@ def record(db: Connection, found: Sequence[Receipt], forms: IdForms) -> list[Mat
     """Keep the receipts and apply those that can be matched, in their order."""
     by_form = parts_by_form(db, found)
     placed = [by_id(r, by_form) for r in found]
-    ids = db.execute(_KEEP, [_values(r, *p) for r, p in zip(found, placed, strict=True)]).scalars()
+    rows = [_values(r, *p) for r, p in zip(found, placed, strict=True)]
+    ids = db.execute(_KEEP, [_without_erased(db, row) for row in rows]).scalars()
     known = candidates(db, [r for r, p in zip(found, placed, strict=True) if p[0] is None])
     matched: list[Matched] = []
     learnt = False
@@ -60,6 +64,9 @@ def record(db: Connection, found: Sequence[Receipt], forms: IdForms) -> list[Mat
         )
     _wait(db, [m for m in matched if m.row_id is None])
     states = apply(db, [((m.row_id, m.part), m.receipt) for m in matched if m.row_id and m.part])
+    # Of an uncertain text the receipt is the first to tell that the carrier took it.
+    at = {m.row_id: m.receipt.at for m in matched if m.row_id}
+    cases.texted(db, {row: at[row] for row in at.keys() & states if states[row] in casefacts.TAKEN})
     return [m if m.row_id is None else replace(m, state=states.get(m.row_id)) for m in matched]
 
 
@@ -80,10 +87,22 @@ def _values(receipt: Receipt, where: Part | None, note: str) -> dict[str, Any]:
     }
 
 
+def _without_erased(db: Connection, row: dict[str, Any]) -> dict[str, Any]:
+    """A receipt for a text to somebody who was erased meanwhile belongs to nothing any more: it is
+    kept, and counted, without a number."""
+    if row["row_id"] is not None:
+        return row
+    for column in ("sender", "recipient"):
+        if was_erased(db, row[column]):
+            return row | {column: "", "raw": b""}
+    return row
+
+
 def _wait(db: Connection, unmatched: Sequence[Matched]) -> None:
     rows = [
-        {"route": m.receipt.route, "form": form, "receipt_id": m.receipt_id}
+        {"route": route, "form": form, "receipt_id": m.receipt_id}
         for m in unmatched
+        for route in of_routes(m.receipt)
         for form in sorted(m.receipt.id_forms)
         if form
     ]

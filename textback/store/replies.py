@@ -1,78 +1,123 @@
-"""Verbs of replies: keep each deliver_sm, and obey STOP and START in the same transaction."""
+"""Every deliver_sm that brought a text from a handset: kept, placed, and what came of it.
+
+    in one piece            its own text at once, unless it is the carrier's repeat (`repeats`)
+    a part                  the text it belongs to (`assembling`); the text goes on when it is whole
+    of a text that waits    after `ReplyRules.partial_after` it is taken as it is
+
+All of it is one transaction with what the text brings about (`incoming`), so that the carrier is
+answered only when that is on the disk too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, insert
 
-from textback.model import Reply
-from textback.store.cancelling import cancel_follow_ups, cancel_handset
-from textback.store.sql import insert_for, per_dialect
-from textback.store.tables import opt_outs, replies
-
-#: Why a text was cancelled when its handset wrote STOP.
-OPTED_OUT = "opted_out"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
-    """A reply and what it asks for: "stop", "start", "help" or ""."""
-
-    reply: Reply
-    word: str = ""
+from textback.model import Incoming, Reading, Reply
+from textback.reply_rules import ReplyRules
+from textback.store import assembling, incoming, repeats, threads
+from textback.store.cancelling import cancel_follow_ups
+from textback.store.incoming import Taken
+from textback.store.tables import replies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A reply on the disk, and what it changed."""
+    """A deliver_sm on the disk, and what it changed."""
 
     reply_id: int
     reply: Reply
-    word: str
-    cancelled: tuple[int, ...] = ()
+    #: What came of the text that is whole with it; None: it waits for parts, or is a repeat.
+    taken: Taken | None = None
+    cancelled: tuple[int, ...] = ()  #: texts that are not sent any more
+    repeat: bool = False  #: the carrier had delivered it before
+    given_up: tuple[Taken, ...] = ()  #: texts of too many that waited, taken as they are
+    waits: bool = False  #: for other parts
+
+    @property
+    def text(self) -> Incoming | None:
+        return self.taken.text if self.taken is not None else None
+
+    @property
+    def word(self) -> str:
+        """What the text asks for: "stop", "start", "help" or ""."""
+        request = self.taken.reading.request if self.taken is not None else None
+        return request.value if request else ""
 
 
-_KEEP = insert(replies).returning(replies.c.id, sort_by_parameter_order=True)
+_KEEP = insert(replies).returning(replies.c.id)
 
 
-@per_dialect
-def _opt_out(dialect: str) -> Any:
-    # A second STOP changes nothing: the first date is the one that counts.
-    return insert_for(dialect, opt_outs).on_conflict_do_nothing()
+def record(db: Connection, found: Sequence[Reply], rules: ReplyRules) -> list[Kept]:
+    """Keep these in their order, and do what they bring about."""
+    return [_part(db, r, rules) if _is_part(r) else _whole(db, r, rules) for r in found]
 
 
-_LIFT = (
-    update(opt_outs)
-    .where(opt_outs.c.number == bindparam("handset"), opt_outs.c.lifted_at.is_(None))
-    .values(lifted_at=bindparam("when"), lifted_by=bindparam("who"))
-)
+def give_up(db: Connection, rules: ReplyRules, now: datetime) -> list[Taken]:
+    """Take the texts as they are that have waited for parts long enough."""
+    late = [row for row in assembling.open_texts(db) if row.at <= now - rules.partial_after]
+    return [incoming.given_up(db, row, rules, now) for row in late]
 
 
-def record(db: Connection, found: Sequence[Word]) -> list[Kept]:
-    """Keep the replies in their order; STOP also stops what is still queued for that handset, and
-    any reply the follow-up."""
-    ids = db.execute(_KEEP, [_values(w) for w in found]).scalars()
-    kept: list[Kept] = []
-    for word, reply_id in zip(found, ids, strict=True):
-        cancelled: tuple[int, ...] = ()
-        reply = word.reply
-        if word.word == "stop":
-            cancelled = opt_out(db, reply.sender, reply.text.strip()[:40], reply.at)
-        elif word.word == "start":
-            opt_in(db, reply.sender, f"the handset wrote {reply.text.strip()[:40]}", reply.at)
-        # Whatever it says, the caller was heard of. STOP has cancelled it already.
-        cancelled += cancel_follow_ups(db, reply.sender, reply.recipient, reply.at)
-        kept.append(Kept(reply_id=reply_id, reply=reply, word=word.word, cancelled=cancelled))
-    return kept
+def _is_part(reply: Reply) -> bool:
+    return reply.parts > 1 and reply.reference is not None
 
 
-def _values(word: Word) -> dict[str, Any]:
-    reply = word.reply
-    return {
+def _whole(db: Connection, reply: Reply, rules: ReplyRules) -> Kept:
+    first = repeats.first_of(db, reply)
+    if first is not None:
+        row_id = _keep(db, reply, first.incoming_id, repeat_of=first.id)
+        return Kept(reply_id=row_id, reply=reply, repeat=True)
+    if reply.parts > 1:  # a number among many, and nothing to find the others by
+        reply = replace(reply, parts=1, part=1)
+    taken = incoming.whole(db, reply, rules)
+    row_id = _keep(db, reply, taken.text.id, word=taken.reading)
+    return _told(row_id, reply, taken)
+
+
+def _part(db: Connection, reply: Reply, rules: ReplyRules) -> Kept:
+    ours, number = rules.ours(reply.recipient)
+    thread_id = threads.opened(
+        db, reply.sender, ours, number=number, route=reply.route, at=reply.at
+    )
+    place = assembling.place(db, thread_id, reply)
+    if place.repeats is not None and place.of is not None:
+        row_id = _keep(db, reply, place.of.id, repeat_of=place.repeats.id)
+        return Kept(reply_id=row_id, reply=reply, repeat=True)
+    # Whatever it will say, the caller was heard of.
+    gone = cancel_follow_ups(db, reply.sender, reply.recipient, reply.at)
+    if place.of is None:
+        row_id = _keep(db, reply, incoming.begun(db, reply, thread_id))
+        too_many = assembling.open_texts(db, thread_id)[: -assembling.MOST_OPEN]
+        given_up = [incoming.given_up(db, row, rules, reply.at) for row in too_many]
+        return Kept(
+            reply_id=row_id, reply=reply, cancelled=gone, given_up=tuple(given_up), waits=True
+        )
+    row_id = _keep(db, reply, place.of.id)
+    taken = incoming.grown(db, place.of, reply, rules)
+    if taken is None:
+        return Kept(reply_id=row_id, reply=reply, cancelled=gone, waits=True)
+    told = _told(row_id, reply, taken)
+    return replace(told, cancelled=gone + told.cancelled)
+
+
+def _told(row_id: int, reply: Reply, taken: Taken) -> Kept:
+    return Kept(reply_id=row_id, reply=reply, taken=taken, cancelled=taken.cancelled)
+
+
+def _keep(
+    db: Connection,
+    reply: Reply,
+    incoming_id: int | None,
+    *,
+    repeat_of: int | None = None,
+    word: Reading = Reading(),  # noqa: B008 - frozen
+) -> int:
+    values: dict[str, Any] = {
         "route": reply.route,
         "sender": reply.sender,
         "recipient": reply.recipient,
@@ -81,36 +126,14 @@ def _values(word: Word) -> dict[str, Any]:
         "reference": reply.reference,
         "part": reply.part,
         "parts": reply.parts,
-        "word": word.word,
+        "word": word.request.value if word.request else "",
         "raw": reply.raw,
+        "incoming_id": incoming_id,
+        "octets": reply.octets if reply.coding is not None else None,
+        "coding": reply.coding,
+        "session": reply.session,
+        # Until the carrier is known to have our answer; of an unknown connection it never is.
+        "unanswered": bool(reply.session),
+        "repeat_of": repeat_of,
     }
-
-
-def has_opted_out(db: Connection, number: str) -> bool:
-    query = select(opt_outs.c.id).where(opt_outs.c.number == number, opt_outs.c.lifted_at.is_(None))
-    return db.execute(query).first() is not None
-
-
-def opt_out(db: Connection, number: str, word: str, at: datetime) -> tuple[int, ...]:
-    """From now on this handset gets no text; returns the texts that were cancelled."""
-    db.execute(
-        _opt_out(db),
-        {"number": number, "word": word, "at": at, "lifted_at": None, "lifted_by": ""},
-    )
-    return cancel_handset(db, number, OPTED_OUT, at)
-
-
-def opt_in(db: Connection, number: str, by: str, at: datetime) -> bool:
-    """Lifts an opt-out. False: there was none."""
-    done = db.execute(_LIFT, {"handset": number, "when": at, "who": by})
-    return done.rowcount > 0
-
-
-def opted_out(db: Connection) -> list[tuple[str, str, datetime]]:
-    """Everybody who asked for no texts: number, word, since when; newest first."""
-    query = (
-        select(opt_outs.c.number, opt_outs.c.word, opt_outs.c.at)
-        .where(opt_outs.c.lifted_at.is_(None))
-        .order_by(opt_outs.c.at.desc())
-    )
-    return [(row.number, row.word, row.at) for row in db.execute(query)]
+    return int(db.execute(_KEEP, values).scalar_one())

@@ -9,17 +9,21 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, select
 
-from textback.decide import History
+from textback.callback import CaseRules
+from textback.decide import Past
 from textback.model import (
     Call,
+    CaseStage,
     Gate,
     OutboxRow,
     OutboxState,
     Outcome,
     Receipt,
     Submission,
+    TextKind,
     Verdict,
 )
+from textback.routing import Routing
 from textback.store.sql import chunks
 from textback.store.tables import parts
 
@@ -42,9 +46,22 @@ class CallFact:
     label: str = ""  #: that number's label
     #: Asked inside the transaction when nothing was decided yet, with the call and what the store
     #: knew of it besides (the dialplan's words). None: nothing to decide here.
-    decide: Callable[[Call, History], Verdict | None] | None = None
+    decide: Callable[[Call, Past], Verdict | None] | None = None
     shadow: bool = False  #: shadow texts count as texts in the history
     called_back: str = ""  #: E.164 of whom the business reached with this call
+    #: Asked inside the transaction at the end of a call; None: no case comes of it.
+    cases: CaseRules | None = None
+
+
+class CaseChange(NamedTuple):
+    """A case that was opened or closed."""
+
+    case_id: int
+    stage: CaseStage  #: as it is now
+    opened: bool = False  #: else closed
+    due: datetime | None = None
+    took: float | None = None  #: seconds from the first missed call to the conversation
+    texted: bool = False  #: before the conversation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +74,7 @@ class Judged:
     row: OutboxRow | None = None  #: the text it wrote
     cancelled: tuple[int, ...] = ()  #: texts not needed any more
     known: bool = False  #: learnt late, and it told nothing new
+    cases: tuple[CaseChange, ...] = ()  #: opened and closed by it
 
 
 class KnownCall(NamedTuple):
@@ -83,8 +101,8 @@ class CallerCard:
 
     last_missed: datetime | None  #: start of the last call nobody answered
     number: str  #: the number that call was for: the did of its [[number]], else as dialled
-    name: str  #: as the network gave it, cleaned for a display; "" for none
-    misses: int  #: missed calls since the last answered one either way, at most 7 days old
+    name: str  #: of the contacts, else of the network, cleaned for a display; "" for none
+    misses: int  #: of the open cases of the last 7 days: missed, and not spoken to since
 
     @property
     def open_case(self) -> bool:
@@ -103,6 +121,15 @@ class Finished:
     reason: str
     due: datetime | None = None  #: for QUEUED
     resend: bool = False  #: UNCERTAIN goes back to the queue, unless a receipt already resolves it
+    route: str = ""  #: by which it was submitted; "": the one the row says
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """All routes there are, and those that carry their texts (`textback.failover`)."""
+
+    known: frozenset[str]
+    standing: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +142,11 @@ class Claim:
     room: int
     segments: Callable[[str], int]
     idle: bool  #: nothing of this lane is in flight, so a text longer than `room` may go
+    #: With these the lane takes over what waits at routes that are down; None: only its own.
+    among: Among | None = None
+    #: Which routes may carry a text: (sender, to, number, route so far, kind).
+    choose: Callable[[str, str, str, str, TextKind], Routing] | None = None
+    down: Mapping[str, str] = field(default_factory=dict)  #: routes that do not stand, and why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +161,9 @@ class Settled:
     next_due: datetime | None = None  #: when the next queued row may be claimed or expires
     more: bool = False  #: all that were looked at were taken; there may be more due
     blocked: bool = False  #: the next due row does not fit into the room there was
+    refused: tuple[int, ...] = ()  #: no route may carry them
+    stopped: tuple[int, ...] = ()  #: their handsets had opted out: cancelled
+    moved: frozenset[str] = frozenset()  #: routes that were given texts by this turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

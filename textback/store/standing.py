@@ -13,6 +13,7 @@ from sqlalchemy import (
 )
 
 from textback.model import OutboxState, Receipt, ReceiptState
+from textback.store import happened
 from textback.store.matching import Part
 from textback.store.sql import chunks
 from textback.store.tables import outbox, parts
@@ -125,6 +126,8 @@ def _move(
                 )
     if changes:
         db.execute(_UPDATE_ROW, changes)
+        failed = [change["row"] for change in changes if change["new"] in happened.FAILED]
+        happened.texts_failed(db, failed, max(change["at"] for change in changes))
     return states
 
 

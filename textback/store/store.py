@@ -24,7 +24,6 @@ from textback.model import (
     OutboxRow,
     OutboxState,
     Receipt,
-    Reply,
     Send,
     Source,
     Submission,
@@ -35,9 +34,9 @@ from textback.store import (
     calls,
     cancelling,
     judging,
+    learning,
     outbox,
     receipts,
-    replies,
     story,
     submissions,
     verbs,
@@ -51,8 +50,9 @@ from textback.store.engine import Database, to_url
 from textback.store.errors import StoreError
 from textback.store.history import history
 from textback.store.keeping import Keeping
+from textback.store.learning import CodesOf, no_codes
 from textback.store.phonebook import Phonebook
-from textback.store.replies import Kept, Word
+from textback.store.route_notes import Routes
 from textback.store.rows import (
     CallFact,
     Changed,
@@ -72,12 +72,24 @@ from textback.store.tidings import Tidings
 T = TypeVar("T")
 
 
-class Store(Besides, Conversations, Consenting, Casework, Phonebook, Tidings, Telephones, Keeping):
+class Store(
+    Besides,
+    Conversations,
+    Consenting,
+    Casework,
+    Phonebook,
+    Tidings,
+    Telephones,
+    Keeping,
+    Routes,
+):
     """Open with `Store.open`, close with `close`; belongs to the event loop it was opened on."""
 
     def __init__(self, database: Database, id_forms: IdForms) -> None:
         self._db = database
         self._forms = id_forms
+        #: Which codes of a route mean that a handset opted out; set by who knows the configuration.
+        self.codes: CodesOf = no_codes
 
     @classmethod
     async def open(
@@ -157,7 +169,13 @@ class Store(Besides, Conversations, Consenting, Casework, Phonebook, Tidings, Te
         self, finished: Sequence[Finished], claim: Claim | None, now: datetime
     ) -> Settled:
         """Record submissions that came back and claim what there is room for."""
-        return await self._db.write(lambda db: outbox.turn(db, finished, claim, now, self._forms))
+
+        def work(db: Connection) -> Settled:
+            # First: what a refusal tells must be known to the claim.
+            learning.from_submissions(db, finished, self.codes)
+            return outbox.turn(db, finished, claim, now, self._forms)
+
+        return await self._db.write(work)
 
     async def claim(self, limit: int, now: datetime, route: str = "") -> list[OutboxRow]:
         """The oldest due rows of any route, at most `limit`, on the disk as `sending`."""
@@ -170,11 +188,17 @@ class Store(Besides, Conversations, Consenting, Casework, Phonebook, Tidings, Te
         """Submissions that came back; returns where each text stands now."""
         return dict((await self.turn(finished, None, now)).states)
 
-    async def record_late(self, row_id: int, submission: Submission, now: datetime) -> OutboxState:
-        """The answer to a submission recorded as `Unsure`; returns where the text stands."""
-        return await self._db.write(
-            lambda db: submissions.late(db, row_id, submission, now, self._forms)
-        )
+    async def record_late(
+        self, row_id: int, submission: Submission, now: datetime, route: str = ""
+    ) -> OutboxState:
+        """The answer to a submission recorded as `Unsure`; returns where the text stands. `route`:
+        by which it was submitted, where that may be another than the row's by now."""
+
+        def work(db: Connection) -> OutboxState:
+            learning.from_submission(db, row_id, submission, self.codes, now, route)
+            return submissions.late(db, row_id, submission, now, self._forms, route)
+
+        return await self._db.write(work)
 
     async def next_due(self) -> datetime | None:
         """When the next queued text may be claimed or expires; None: nothing is queued."""
@@ -188,29 +212,16 @@ class Store(Besides, Conversations, Consenting, Casework, Phonebook, Tidings, Te
     # --- what handsets and carriers send ---
 
     async def record_receipts(self, found: Sequence[Receipt]) -> list[Matched]:
-        return await self._db.write(lambda db: receipts.record(db, found, self._forms))
+
+        def work(db: Connection) -> list[Matched]:
+            matched = receipts.record(db, found, self._forms)
+            learning.from_receipts(db, matched, self.codes)
+            return matched
+
+        return await self._db.write(work)
 
     async def record_receipt(self, receipt: Receipt) -> Matched:
         return (await self.record_receipts([receipt]))[0]
-
-    async def record_replies(self, found: Sequence[Word]) -> list[Kept]:
-        return await self._db.write(lambda db: replies.record(db, found))
-
-    async def record_reply(self, reply: Reply, word: str = "") -> Kept:
-        """`word`: "stop", "start", "help" or "", as `textback.optout` read it."""
-        return (await self.record_replies([Word(reply=reply, word=word)]))[0]
-
-    async def opt_out(self, number: str, word: str, now: datetime) -> tuple[int, ...]:
-        """By hand; returns the texts that were cancelled."""
-        return await self._db.write(lambda db: replies.opt_out(db, number, word, now))
-
-    async def opt_in(self, number: str, by: str, now: datetime) -> bool:
-        """By hand. False: this number had not opted out."""
-        return await self._db.write(lambda db: replies.opt_in(db, number, by, now))
-
-    async def opted_out(self) -> list[tuple[str, str, datetime]]:
-        """(number, what it wrote, since when), the newest first."""
-        return await self._db.read(replies.opted_out)
 
     # --- the operator ---
 

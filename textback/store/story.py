@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
 
 from textback.model import (
+    CallbackCase,
     CallKey,
     CallStory,
     HintKind,
@@ -20,8 +21,10 @@ from textback.model import (
     TextStory,
 )
 from textback.store.calls import BY_RULE, FOLLOW_UP
+from textback.store.caseload import to_case
 from textback.store.errors import NoSuchRowError
 from textback.store.rows import done_parts, gates_from_json, outbox_rows, to_outbox_row
+from textback.store.story_replies import reply_events
 from textback.store.tables import (
     AttemptResult,
     attempts,
@@ -31,12 +34,9 @@ from textback.store.tables import (
     outbox,
     parts,
     receipts,
-    replies,
     verdicts,
 )
-
-#: A reply this long after a text is not an answer to it any more.
-THREAD = timedelta(days=30)
+from textback.store.tables_people import cases
 
 _RESULT_WORDS = {
     AttemptResult.OPEN: "no answer yet",
@@ -70,6 +70,9 @@ _KIND_WORDS = {
     TextKind.FOLLOW_UP: "follow-up",
     TextKind.OFFER: "offered text",
     TextKind.TEST: "text",
+    TextKind.REPLY: "answer",
+    TextKind.CONFIRM: "confirmation",
+    TextKind.HELP: "answer to HELP",
 }
 
 
@@ -116,7 +119,15 @@ def story(db: Connection, call_id: int) -> CallStory:
         told_missed=call.told_missed,
         message=call.message,
         verstat=call.verstat,
+        case=_case(db, call.case_id),
     )
+
+
+def _case(db: Connection, case_id: int | None) -> CallbackCase | None:
+    if case_id is None:
+        return None
+    row = db.execute(select(cases).where(cases.c.id == case_id)).one_or_none()
+    return to_case(row) if row is not None else None
 
 
 def _call_events(call: Row[Any]) -> Iterable[StoryEvent]:
@@ -164,9 +175,12 @@ def _text_events(db: Connection, row: Row[Any]) -> list[StoryEvent]:
         )
         for entry in log
     ]
+    if row.routed:
+        at = row.claimed_at or row.created_at
+        events.append(StoryEvent(at=at, kind="outbox", text=f"may go by {row.routed}"))
     events += _attempt_events(db, row.id)
     events += _receipt_events(db, row.id)
-    events += _reply_events(db, row)
+    events += reply_events(db, row)
     if row.kind is TextKind.OFFER and row.call_id is None:
         events += _hint_events(db, hints.c.row_id == row.id)
     quiet = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.SHADOW)
@@ -206,32 +220,6 @@ def _receipt_events(db: Connection, row_id: int) -> Iterable[StoryEvent]:
         error = f", error {r.error}" if r.error.strip("0") else ""
         words = f"receipt{part}: {r.state.value}{error} ({r.note})"
         yield StoryEvent(at=r.at, kind="receipt", text=words)
-
-
-def _reply_events(db: Connection, row: Row[Any]) -> Iterable[StoryEvent]:
-    """What the handset wrote back to this number, up to the next text it got from there."""
-    after = db.execute(
-        select(func.min(outbox.c.created_at)).where(
-            outbox.c.recipient == row.recipient,
-            outbox.c.sender == row.sender,
-            outbox.c.created_at > row.created_at,
-            outbox.c.maybe_sent,
-        )
-    ).scalar_one()
-    end = min(after or row.created_at + THREAD, row.created_at + THREAD)
-    query = (
-        select(replies)
-        .where(
-            replies.c.sender == row.recipient,
-            replies.c.recipient.in_((row.sender, row.sender.lstrip("+"), row.number)),
-            replies.c.at >= row.created_at,
-            replies.c.at < end,
-        )
-        .order_by(replies.c.at, replies.c.id)
-    )
-    for reply in db.execute(query):
-        part = f" (part {reply.part} of {reply.parts})" if reply.parts > 1 else ""
-        yield StoryEvent(at=reply.at, kind="reply", text=f"{reply.text}{part}")
 
 
 # --- finding ----------------------------------------------------------------------------------

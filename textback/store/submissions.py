@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 
 from textback.model import Accepted, Later, OutboxState, PartId, Refused, Submission, Unsure
-from textback.store import overtaking, standing
+from textback.store import casefacts, cases, happened, overtaking, standing
 from textback.store.errors import NoSuchRowError
 from textback.store.rows import (
     Finished,
@@ -94,7 +94,8 @@ def record(db: Connection, finished: Sequence[Finished], forms: IdForms) -> dict
     states = {f.row_id: f.state for f in finished}
     db.execute(_FINISH, [_finish_values(f) for f in finished])
     db.execute(_CLOSE_ATTEMPT, [_close_values(f) for f in finished])
-    _keep_parts(db, [(f.row_id, f.at, f.submission.parts) for f in finished], forms, states)
+    taken = [(f.row_id, f.at, f.submission.parts, f.route) for f in finished]
+    _keep_parts(db, taken, forms, states)
     again = {
         f.row_id
         for f in finished
@@ -118,33 +119,37 @@ def record(db: Connection, finished: Sequence[Finished], forms: IdForms) -> dict
                 now=max(f.at for f in unsure),
             )
         )
+    failed = [f.row_id for f in finished if f.state in happened.FAILED]
+    happened.texts_failed(db, failed, max(f.at for f in finished))
+    cases.texted(db, {f.row_id: f.at for f in finished if states[f.row_id] in casefacts.TAKEN})
     return states
 
 
 def _keep_parts(
     db: Connection,
-    taken: Iterable[tuple[int, datetime, Sequence[PartId]]],
+    taken: Iterable[tuple[int, datetime, Sequence[PartId], str]],
     forms: IdForms,
     states: dict[int, OutboxState],
 ) -> None:
     """Parts the SMSC has taken; `states` learns of texts whose receipt was there first."""
-    wanted = [(row_id, at, got) for row_id, at, got in taken if got]
+    wanted = [(row_id, at, got, route) for row_id, at, got, route in taken if got]
     if not wanted:
         return
-    routes = _routes(db, [row_id for row_id, _, _ in wanted])
+    # An id belongs to the carrier that gave it, also when the text has gone on to another.
+    routes = _routes(db, [row_id for row_id, _, _, route in wanted if not route])
     new_parts = [
         {
             "row_id": row_id,
             "number": part.number,
             "total": part.total,
-            "route": routes[row_id],
+            "route": route or routes[row_id],
             "message_id": part.message_id,
             "accepted_at": at,
             "receipt": None,
             "receipt_at": None,
             "error": "",
         }
-        for row_id, at, got in wanted
+        for row_id, at, got, route in wanted
         for part in got
     ]
     db.execute(_new_part(db), new_parts)
@@ -244,22 +249,30 @@ _LATE_NOTE = (
 
 
 def late(
-    db: Connection, row_id: int, submission: Submission, at: datetime, forms: IdForms
+    db: Connection,
+    row_id: int,
+    submission: Submission,
+    at: datetime,
+    forms: IdForms,
+    route: str = "",
 ) -> OutboxState:
     """The answer to a submission that was recorded as `Unsure`; returns where the text stands.
 
-    Where the text waits to be sent again, the parts that were taken after all are not. Raises
-    NoSuchRowError.
+    Where the text waits to be sent again, the parts that were taken after all are not. Where it has
+    gone on to another route, what this one refuses says nothing of it. `route`: which answers.
+    Raises NoSuchRowError.
     """
-    state = db.execute(select(outbox.c.state).where(outbox.c.id == row_id)).scalar_one_or_none()
-    if state is None:
+    query = select(outbox.c.state, outbox.c.route).where(outbox.c.id == row_id)
+    row = db.execute(query).one_or_none()
+    if row is None:
         raise NoSuchRowError(f"no text {row_id}")
+    state, elsewhere = row.state, bool(route) and route != row.route
     how, _, name, detail = _attempt_values(submission)
     words = " ".join(word for word in (how.value, name, detail) if word)
     db.execute(_LATE_NOTE, {"row": row_id, "note": f"; answered late: {words}"})
-    if state is not OutboxState.UNCERTAIN:
+    if state is not OutboxState.UNCERTAIN or (elsewhere and not isinstance(submission, Accepted)):
         states: dict[int, OutboxState] = {row_id: state}
-        _keep_parts(db, [(row_id, at, submission.parts)], forms, states)
+        _keep_parts(db, [(row_id, at, submission.parts, route)], forms, states)
         return states[row_id]
     wanted = {
         Accepted: OutboxState.ACCEPTED,
@@ -273,6 +286,7 @@ def late(
         state=wanted or OutboxState.UNCERTAIN,
         reason=f"answered late: {words}",
         due=at,
+        route=route,
     )
     return record(db, [finished], forms)[row_id]
 

@@ -105,9 +105,9 @@ def _epoch(db: Connection, column: ColumnElement[Any]) -> ColumnElement[Any]:
     return extract("epoch", column)
 
 
-def _whole_epoch(db: Connection, column: ColumnElement[Any]) -> ColumnElement[int]:
+def whole_epoch(dialect: str, column: ColumnElement[Any]) -> ColumnElement[int]:
     """The same in whole seconds, which SQLite has at a fifth of the price."""
-    if db.dialect.name == "sqlite":
+    if dialect == "sqlite":
         return cast(func.strftime("%s", column), Integer)
     return cast(func.floor(extract("epoch", column)), Integer)
 
@@ -235,7 +235,7 @@ def _delays(db: Connection, since: datetime, until: datetime) -> dict[str, dict[
 def _quarters(
     db: Connection, since: datetime, until: datetime
 ) -> dict[str, dict[int, tuple[int, int]]]:
-    quarter = (_whole_epoch(db, calls.c.started_at) // QUARTER).label("quarter")
+    quarter = (whole_epoch(db.dialect.name, calls.c.started_at) // QUARTER).label("quarter")
     missed = case((calls.c.outcome.not_in((Outcome.ANSWERED, Outcome.UNKNOWN)), 1), else_=0)
     query = (
         select(

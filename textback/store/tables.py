@@ -21,6 +21,7 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -90,6 +91,9 @@ calls = Table(
     Column("verstat", Words, nullable=False, server_default=""),
     # E.164 of whom the business reached with this (outgoing) call, "" for nobody.
     Column("called_back", Words, nullable=False, server_default=""),
+    # The case (`cases`) this missed call belongs to. No foreign key: to add one, SQLite copies the
+    # table. Found by caller and time.
+    Column("case_id", Id),
     # Uniqueids repeat after an Asterisk restart, so the start is part of the key.
     UniqueConstraint("pbx", "boot", "uniqueid"),
     Index("ix_calls_started_at", "started_at"),
@@ -156,6 +160,11 @@ outbox = Table(
     Column("thread_id", Id),
     # Who wrote it: "operator NAME", "PJSIP/101"...; "" for what a rule sends by itself.
     Column("author", Words, nullable=False, server_default=""),
+    # The routes that may carry it, in their order, as "/one//two/"; "" until that was looked up.
+    Column("routes", Words, nullable=False, server_default=""),
+    Column("routed", Words, nullable=False, server_default=""),  # why by these, in words
+    # What a request to send it was named by: asked twice, it is written once. "" for no name.
+    Column("request", Words, nullable=False, server_default=""),
     # At most one text of each kind per call, whatever happens above.
     UniqueConstraint("call_id", "kind"),
     # Partial, and with the state spelt out so that the planner can prove it: the queue stays small
@@ -178,6 +187,13 @@ outbox = Table(
     Index("ix_outbox_recipient_created_at", "recipient", "created_at"),
     Index("ix_outbox_state", "state", "id"),
     Index("ix_outbox_thread_id", "thread_id", "created_at"),
+    Index(
+        "uq_outbox_request",
+        "request",
+        unique=True,
+        sqlite_where=text("request != ''"),
+        postgresql_where=text("request != ''"),
+    ),
 )
 
 attempts = Table(
@@ -216,6 +232,7 @@ message_ids = Table(
     Column("form", Words, primary_key=True),
     Column("row_id", Id, ForeignKey("outbox.id", ondelete="CASCADE"), primary_key=True),
     Column("number", Integer, primary_key=True),
+    Index("ix_message_ids_row_id", "row_id"),  # a text that is purged looks here
     sqlite_with_rowid=False,
 )
 
@@ -277,9 +294,20 @@ replies = Table(
     Column("incoming_id", Id),  # no foreign key, as above
     Column("octets", LargeBinary),
     Column("coding", Integer),
+    Column("session", Words, nullable=False, server_default=""),  # the connection it came on
+    # Whether the carrier may not know that we have it, and so may deliver it again.
+    Column("unanswered", Boolean, nullable=False, server_default=false()),
+    Column("repeat_of", Id),  # the row that brought it first: this one is the carrier's repeat
     Index("ix_replies_sender_at", "sender", "at"),
     Index("ix_replies_at", "at"),
     Index("ix_replies_incoming_id", "incoming_id", "part"),
+    Index(
+        "ix_replies_unanswered",
+        "sender",
+        "at",
+        sqlite_where=text("unanswered"),
+        postgresql_where=text("unanswered"),
+    ),
 )
 
 #: Who is not texted. What was said, and each change, is in `consents` for good.
@@ -320,7 +348,15 @@ operator_log = Table(
     Column("verb", Words, nullable=False),
     Column("row_id", Id, ForeignKey("outbox.id", ondelete="SET NULL")),
     Column("detail", Words, nullable=False),
+    # The case (`cases`) it was done to; no foreign key, as above.
+    Column("case_id", Id),
     Index("ix_operator_log_row_id", "row_id"),
+    Index(
+        "ix_operator_log_case_id",
+        "case_id",
+        sqlite_where=text("case_id IS NOT NULL"),
+        postgresql_where=text("case_id IS NOT NULL"),
+    ),
 )
 
 #: What the dialplan said and what came of it; for opt-in, opt-out and offers the evidence of it.

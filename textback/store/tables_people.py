@@ -51,6 +51,7 @@ cases = Table(
     Column("replied_at", UtcDateTime),
     Column("owner", Words, nullable=False),  # extension or name, "" for nobody
     Column("due_at", UtcDateTime),  # by when somebody should have called back
+    Column("overdue_at", UtcDateTime),  # when others were told that it is past that; once
     Column("closed_at", UtcDateTime),  # NULL: open
     # The conversation that closed it began then; NULL: it was dismissed, or is open.
     Column("spoken_at", UtcDateTime),
@@ -66,18 +67,42 @@ cases = Table(
         sqlite_where=text("closed_at IS NULL"),
         postgresql_where=text("closed_at IS NULL"),
     ),
-    Index("ix_cases_stage", "stage", "missed_at"),
     Index("ix_cases_opened_at", "opened_at"),
     Index("ix_cases_caller", "caller", "opened_at"),
     # A call that is purged looks here for whom it belonged to.
     Index("ix_cases_first_call_id", "first_call_id"),
     Index("ix_cases_last_call_id", "last_call_id"),
     Index("ix_cases_closing_call_id", "closing_call_id"),
+    # The open ones in the order in which they are to be called back, all and of one kind.
+    *(
+        Index(
+            name,
+            *of,
+            "due_at",
+            "missed_at",
+            "id",
+            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("closed_at IS NULL"),
+        )
+        for name, *of in (
+            ("ix_cases_due",),
+            ("ix_cases_number_due", "number"),
+            ("ix_cases_owner_due", "owner"),
+            ("ix_cases_stage_due", "stage"),
+        )
+    ),
     Index(
-        "ix_cases_due",
+        "ix_cases_waiting",
         "due_at",
-        sqlite_where=text("closed_at IS NULL"),
-        postgresql_where=text("closed_at IS NULL"),
+        sqlite_where=text("closed_at IS NULL AND overdue_at IS NULL"),
+        postgresql_where=text("closed_at IS NULL AND overdue_at IS NULL"),
+    ),
+    Index(
+        "ix_cases_closed_at",
+        "closed_at",
+        "id",
+        sqlite_where=text("closed_at IS NOT NULL"),
+        postgresql_where=text("closed_at IS NOT NULL"),
     ),
 )
 
@@ -103,6 +128,9 @@ consents = Table(
     Index("ix_consents_number", "number", "at"),
     Index("ix_consents_at", "at"),
 )
+
+#: The row of `meta` while which `consents` may be changed: `store.consents.opened`.
+UNLOCKED = "consents_unlocked"
 
 #: Erased people, by keyed hash only: they are not texted again unless they ask for it.
 suppressed = Table(

@@ -64,17 +64,26 @@ incoming = Table(
     Column("keyword", Words, nullable=False),  # name of the [[keyword]] rule it fits, "" for none
     Index("ix_incoming_thread_id", "thread_id", "at"),
     Index("ix_incoming_at", "at"),
+    # A later part finds its text by this, and a repeated one too.
+    Index(
+        "ix_incoming_reference",
+        "thread_id",
+        "reference",
+        "id",
+        sqlite_where=text("reference IS NOT NULL"),
+        postgresql_where=text("reference IS NOT NULL"),
+    ),
+    # Few rows at a time: texts whose parts have not all come.
     Index(
         "ix_incoming_open",
-        "route",
-        "sender",
-        "recipient",
-        "reference",
+        "thread_id",
+        "id",
         sqlite_where=text("whole_at IS NULL AND given_up_at IS NULL"),
         postgresql_where=text("whole_at IS NULL AND given_up_at IS NULL"),
     ),
     Index(
         "ix_incoming_review",
+        "sender",
         "at",
         sqlite_where=text("review = 'open'"),
         postgresql_where=text("review = 'open'"),
@@ -91,6 +100,7 @@ phone_messages = Table(
     Column("endpoint", Words, nullable=False),
     Column("state", choice(PhoneState, "state", closed=False), nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("parts_done", Integer, nullable=False),  # SIP MESSAGEs of it that Asterisk took
     Column("created_at", UtcDateTime, nullable=False),
     Column("due_at", UtcDateTime, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
@@ -99,6 +109,14 @@ phone_messages = Table(
     Index(
         "ix_phone_messages_due",
         "due_at",
+        "id",
+        sqlite_where=text("state = 'queued'"),
+        postgresql_where=text("state = 'queued'"),
+    ),
+    Index(
+        "ix_phone_messages_waiting",
+        "pbx",
+        "endpoint",
         "id",
         sqlite_where=text("state = 'queued'"),
         postgresql_where=text("state = 'queued'"),

@@ -48,6 +48,7 @@ deliveries = Table(
     Column("event_id", Id, ForeignKey("events.id", ondelete="CASCADE"), nullable=False),
     Column("channel", Words, nullable=False),  # "webhook" | "notify"
     Column("target", Words, nullable=False),  # name of the [[webhook]] or [[notify]]
+    Column("rank", Integer, nullable=False),  # 0 goes before 1: a keyword, a test
     Column("state", choice(DeliveryState, "state", closed=False), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
@@ -57,12 +58,20 @@ deliveries = Table(
     Column("error", Words, nullable=False),
     UniqueConstraint("event_id", "channel", "target"),
     Index(
-        "ix_deliveries_due",
-        "due_at",
+        "ix_deliveries_waiting",
+        "channel",
+        "target",
+        "rank",
         "id",
         sqlite_where=text("state = 'queued'"),
         postgresql_where=text("state = 'queued'"),
     ),
-    Index("ix_deliveries_state", "state", "id"),
+    # Of those that ended otherwise only the few that failed are ever asked for.
+    Index(
+        "ix_deliveries_failed",
+        "changed_at",
+        sqlite_where=text("state = 'failed'"),
+        postgresql_where=text("state = 'failed'"),
+    ),
     Index("ix_deliveries_created_at", "created_at"),
 )

@@ -103,7 +103,8 @@ def change(
     for row in taken:
         values: dict[str, Any] = {"state": wanted, "reason": reason, "changed_at": now}
         if wanted is OutboxState.QUEUED:
-            values |= {"due_at": now, "expires_at": expires or row.expires_at}
+            # The routes are looked up anew: the rules may have changed while it lay.
+            values |= {"due_at": now, "expires_at": expires or row.expires_at, "routes": ""}
         db.execute(update(outbox).where(outbox.c.id == row.id).values(**values))
         db.execute(
             insert(operator_log),
@@ -120,6 +121,8 @@ def _against(row: Row[Any], verb: str, end: datetime, now: datetime) -> str:
     """Why this text cannot be taken; "" when it can."""
     if row.state is OutboxState.SENDING:
         return "it is on its way to the carrier"
+    if not row.recipient:
+        return "its number was erased"
     require(row.id, row.state, _VERBS[verb])
     if verb == "release" and end <= now:
         return f"it expired at {row.expires_at:%Y-%m-%d %H:%M} UTC"

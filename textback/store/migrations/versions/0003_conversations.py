@@ -5,6 +5,8 @@ As before, nothing big is rewritten: new columns stand at the end of their table
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -23,6 +25,9 @@ def upgrade() -> None:
     _people()
     _tell()
     _columns()
+    _missed_callers()
+    _threads_of_before()
+    _evidence()
 
 
 def _talk() -> None:
@@ -84,16 +89,23 @@ def _talk() -> None:
     )
     op.create_index("ix_incoming_at", "incoming", ["at"])
     op.create_index(
+        "ix_incoming_reference",
+        "incoming",
+        ["thread_id", "reference", "id"],
+        sqlite_where=sa.text("reference IS NOT NULL"),
+        postgresql_where=sa.text("reference IS NOT NULL"),
+    )
+    op.create_index(
         "ix_incoming_open",
         "incoming",
-        ["route", "sender", "recipient", "reference"],
+        ["thread_id", "id"],
         sqlite_where=sa.text("whole_at IS NULL AND given_up_at IS NULL"),
         postgresql_where=sa.text("whole_at IS NULL AND given_up_at IS NULL"),
     )
     op.create_index(
         "ix_incoming_review",
         "incoming",
-        ["at"],
+        ["sender", "at"],
         sqlite_where=sa.text("review = 'open'"),
         postgresql_where=sa.text("review = 'open'"),
     )
@@ -106,6 +118,7 @@ def _talk() -> None:
         sa.Column("endpoint", sa.Text(), nullable=False),
         sa.Column("state", _WORD, nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("parts_done", sa.Integer(), nullable=False),
         sa.Column("created_at", _UTC, nullable=False),
         sa.Column("due_at", _UTC, nullable=False),
         sa.Column("changed_at", _UTC, nullable=False),
@@ -125,6 +138,13 @@ def _talk() -> None:
         ),
     )
     op.create_index("ix_phone_messages_created_at", "phone_messages", ["created_at"])
+    op.create_index(
+        "ix_phone_messages_waiting",
+        "phone_messages",
+        ["pbx", "endpoint", "id"],
+        sqlite_where=sa.text("state = 'queued'"),
+        postgresql_where=sa.text("state = 'queued'"),
+    )
     op.create_index(
         "ix_phone_messages_due",
         "phone_messages",
@@ -166,6 +186,7 @@ def _people() -> None:
         sa.Column("replied_at", _UTC, nullable=True),
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("due_at", _UTC, nullable=True),
+        sa.Column("overdue_at", _UTC, nullable=True),
         sa.Column("closed_at", _UTC, nullable=True),
         sa.Column("spoken_at", _UTC, nullable=True),
         sa.Column("closing_call_id", _ID, nullable=True),
@@ -190,15 +211,34 @@ def _people() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cases")),
     )
     op.create_index("ix_cases_caller", "cases", ["caller", "opened_at"])
+    for name, of in (
+        ("ix_cases_due", []),
+        ("ix_cases_number_due", ["number"]),
+        ("ix_cases_owner_due", ["owner"]),
+        ("ix_cases_stage_due", ["stage"]),
+    ):
+        op.create_index(
+            name,
+            "cases",
+            [*of, "due_at", "missed_at", "id"],
+            sqlite_where=sa.text("closed_at IS NULL"),
+            postgresql_where=sa.text("closed_at IS NULL"),
+        )
     op.create_index(
-        "ix_cases_due",
+        "ix_cases_waiting",
         "cases",
         ["due_at"],
-        sqlite_where=sa.text("closed_at IS NULL"),
-        postgresql_where=sa.text("closed_at IS NULL"),
+        sqlite_where=sa.text("closed_at IS NULL AND overdue_at IS NULL"),
+        postgresql_where=sa.text("closed_at IS NULL AND overdue_at IS NULL"),
+    )
+    op.create_index(
+        "ix_cases_closed_at",
+        "cases",
+        ["closed_at", "id"],
+        sqlite_where=sa.text("closed_at IS NOT NULL"),
+        postgresql_where=sa.text("closed_at IS NOT NULL"),
     )
     op.create_index("ix_cases_opened_at", "cases", ["opened_at"])
-    op.create_index("ix_cases_stage", "cases", ["stage", "missed_at"])
     op.create_index(
         "uq_cases_open",
         "cases",
@@ -268,6 +308,7 @@ def _tell() -> None:
         sa.Column("event_id", _ID, nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("state", _WORD, nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("created_at", _UTC, nullable=False),
@@ -285,16 +326,32 @@ def _tell() -> None:
     )
     op.create_index("ix_deliveries_created_at", "deliveries", ["created_at"])
     op.create_index(
-        "ix_deliveries_due",
+        "ix_deliveries_waiting",
         "deliveries",
-        ["due_at", "id"],
+        ["channel", "target", "rank", "id"],
         sqlite_where=sa.text("state = 'queued'"),
         postgresql_where=sa.text("state = 'queued'"),
     )
-    op.create_index("ix_deliveries_state", "deliveries", ["state", "id"])
+    op.create_index(
+        "ix_deliveries_failed",
+        "deliveries",
+        ["changed_at"],
+        sqlite_where=sa.text("state = 'failed'"),
+        postgresql_where=sa.text("state = 'failed'"),
+    )
 
 
 def _columns() -> None:
+    op.create_index("ix_message_ids_row_id", "message_ids", ["row_id"])
+    op.add_column("calls", sa.Column("case_id", _ID, nullable=True))
+    op.add_column("operator_log", sa.Column("case_id", _ID, nullable=True))
+    op.create_index(
+        "ix_operator_log_case_id",
+        "operator_log",
+        ["case_id"],
+        sqlite_where=sa.text("case_id IS NOT NULL"),
+        postgresql_where=sa.text("case_id IS NOT NULL"),
+    )
     op.add_column("opt_outs", sa.Column("scope", sa.Text(), server_default="", nullable=False))
     op.add_column("opt_outs", sa.Column("source", _WORD, server_default="handset", nullable=False))
     op.add_column("opt_outs", sa.Column("reason", sa.Text(), server_default="", nullable=False))
@@ -311,8 +368,229 @@ def _columns() -> None:
     )
     op.add_column("outbox", sa.Column("thread_id", _ID, nullable=True))
     op.add_column("outbox", sa.Column("author", sa.Text(), server_default="", nullable=False))
+    op.add_column("outbox", sa.Column("routes", sa.Text(), server_default="", nullable=False))
+    op.add_column("outbox", sa.Column("routed", sa.Text(), server_default="", nullable=False))
+    op.add_column("outbox", sa.Column("request", sa.Text(), server_default="", nullable=False))
     op.create_index("ix_outbox_thread_id", "outbox", ["thread_id", "created_at"])
+    op.create_index(
+        "uq_outbox_request",
+        "outbox",
+        ["request"],
+        unique=True,
+        sqlite_where=sa.text("request != ''"),
+        postgresql_where=sa.text("request != ''"),
+    )
     op.add_column("replies", sa.Column("incoming_id", _ID, nullable=True))
     op.add_column("replies", sa.Column("octets", sa.LargeBinary(), nullable=True))
     op.add_column("replies", sa.Column("coding", sa.Integer(), nullable=True))
+    op.add_column("replies", sa.Column("session", sa.Text(), server_default="", nullable=False))
+    op.add_column(
+        "replies", sa.Column("unanswered", sa.Boolean(), server_default=sa.false(), nullable=False)
+    )
+    op.add_column("replies", sa.Column("repeat_of", _ID, nullable=True))
+    op.create_index(
+        "ix_replies_unanswered",
+        "replies",
+        ["sender", "at"],
+        sqlite_where=sa.text("unanswered"),
+        postgresql_where=sa.text("unanswered"),
+    )
     op.create_index("ix_replies_incoming_id", "replies", ["incoming_id", "part"])
+
+
+_UNLOCKED = "NOT EXISTS (SELECT 1 FROM meta WHERE key = 'consents_unlocked')"
+
+
+def _evidence() -> None:
+    """Opt-outs from before there was a log of evidence go into it; then it is locked."""
+    # By a text only the bare words counted; these two were written by the command line and hooks.
+    for source, words in (("staff", "by %"), ("keypad", "dialplan (%")):
+        op.execute(f"UPDATE opt_outs SET source = '{source}' WHERE word LIKE '{words}'")  # noqa: S608 - our own words
+    columns = 'at, number, number_hash, scope, event, source, "by", words, detail'
+    detail = "'from before evidence was kept'"
+    words = "CASE source WHEN 'handset' THEN word ELSE '' END"
+    who = "CASE source WHEN 'handset' THEN '' ELSE word END"
+    op.execute(
+        f"INSERT INTO consents ({columns}) "  # noqa: S608 - our own words
+        f"SELECT at, number, '', '', 'opt_out', source, {who}, "
+        f"{words}, {detail} FROM opt_outs ORDER BY at, id"
+    )
+    op.execute(
+        f"INSERT INTO consents ({columns}) "  # noqa: S608 - our own words
+        f"SELECT lifted_at, number, '', '', 'opt_in', "
+        "CASE WHEN lifted_by LIKE 'the handset wrote %' THEN 'handset' "
+        "WHEN lifted_by LIKE 'dialplan (%' THEN 'keypad' ELSE 'staff' END, "
+        f"lifted_by, '', {detail} FROM opt_outs WHERE lifted_at IS NOT NULL ORDER BY lifted_at, id"
+    )
+    if op.get_bind().dialect.name == "sqlite":
+        for verb in ("UPDATE", "DELETE"):
+            op.execute(
+                f"CREATE TRIGGER tr_consents_no_{verb.lower()} BEFORE {verb} ON consents "
+                f"WHEN {_UNLOCKED} BEGIN SELECT RAISE(ABORT, 'consents is append-only'); END"
+            )
+    elif op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            "CREATE FUNCTION consents_guard() RETURNS trigger AS $$ BEGIN "
+            f"IF {_UNLOCKED} THEN RAISE EXCEPTION 'consents is append-only'; END IF; "
+            "IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END $$ LANGUAGE plpgsql"
+        )
+        op.execute(
+            "CREATE TRIGGER tr_consents_guard BEFORE UPDATE OR DELETE ON consents "
+            "FOR EACH ROW EXECUTE FUNCTION consents_guard()"
+        )
+
+
+def _threads_of_before() -> None:
+    """Texts of before get their conversations: set by set, for a store may have 200,000 of them.
+
+    Nothing of it is unread or waits for an answer: it was dealt with, or never will be. A reply is
+    joined to the thread of the sender it answers, however the carrier spelt that number. What came
+    in parts stays as it was: their octets were not kept.
+    """
+    op.execute(
+        """
+        INSERT INTO threads (handset, ours, number, route, opened_at, last_at, last_in_at,
+                             last_out_at, unread, waits_since)
+        SELECT recipient, sender, max(number), '', min(created_at), max(created_at), NULL,
+               max(created_at), 0, NULL
+        FROM outbox WHERE kind != 'test' GROUP BY recipient, sender
+        """
+    )
+    op.execute(
+        """
+        UPDATE outbox SET thread_id = (
+            SELECT id FROM threads
+            WHERE threads.handset = outbox.recipient AND threads.ours = outbox.sender
+        ) WHERE kind != 'test'
+        """
+    )
+    # `ours` of each pair of addresses that was written between: the sender that has these digits,
+    # else the address itself.
+    op.execute(
+        """
+        CREATE TEMPORARY TABLE written AS
+        SELECT pairs.sender, pairs.recipient, coalesce(max(threads.ours), pairs.recipient) AS ours,
+               pairs.first_at, pairs.last_at
+        FROM (
+            SELECT sender, recipient, min(at) AS first_at, max(at) AS last_at
+            FROM replies WHERE parts = 1 GROUP BY sender, recipient
+        ) AS pairs
+        LEFT JOIN threads ON threads.handset = pairs.sender
+            AND ltrim(threads.ours, '+') = ltrim(pairs.recipient, '+')
+        GROUP BY pairs.sender, pairs.recipient, pairs.first_at, pairs.last_at
+        """
+    )
+    op.execute(
+        """
+        INSERT INTO threads (handset, ours, number, route, opened_at, last_at, last_in_at,
+                             last_out_at, unread, waits_since)
+        SELECT sender, ours, '', '', min(first_at), max(last_at), max(last_at), NULL, 0, NULL
+        FROM written WHERE NOT EXISTS (
+            SELECT 1 FROM threads
+            WHERE threads.handset = written.sender AND threads.ours = written.ours
+        ) GROUP BY sender, ours
+        """
+    )
+    op.execute(
+        """
+        INSERT INTO incoming (id, thread_id, route, sender, recipient, text, at, whole_at,
+                              reference, parts, missing, given_up_at, word, review, reviewed_at,
+                              reviewed_by, keyword)
+        SELECT replies.id, threads.id, replies.route, replies.sender, replies.recipient,
+               replies.text, replies.at, replies.at, NULL, 1, 0, NULL, replies.word, 'none', NULL,
+               '', ''
+        FROM replies
+        JOIN written ON written.sender = replies.sender
+            AND written.recipient = replies.recipient
+        JOIN threads ON threads.handset = written.sender AND threads.ours = written.ours
+        WHERE replies.parts = 1
+        """
+    )
+    op.execute("UPDATE replies SET incoming_id = id WHERE parts = 1")
+    op.execute("CREATE INDEX written_pair ON written (sender, ours)")
+    op.execute(
+        """
+        UPDATE threads SET
+            last_in_at = (SELECT max(at) FROM incoming WHERE incoming.thread_id = threads.id),
+            route = coalesce((
+                SELECT route FROM incoming WHERE incoming.thread_id = threads.id
+                ORDER BY at DESC, id DESC LIMIT 1
+            ), ''),
+            last_at = max(last_at, coalesce((
+                SELECT max(at) FROM incoming WHERE incoming.thread_id = threads.id
+            ), last_at))
+        WHERE EXISTS (
+            SELECT 1 FROM written
+            WHERE written.sender = threads.handset AND written.ours = threads.ours
+        )
+        """.replace("max(last_at, coalesce", f"{_greatest()}(last_at, coalesce")
+    )
+    op.execute("DROP TABLE written")
+
+
+def _greatest() -> str:
+    return "max" if op.get_bind().dialect.name == "sqlite" else "greatest"
+
+
+#: Calls by which somebody waits for a call back, as far as the store alone can tell.
+_MISSED = """
+    m.started_at > :since AND m.direction = 'inbound' AND m.ended_at IS NOT NULL
+    AND m.number != '' AND m.caller_e164 != '' AND m.handled = '' AND m.tainted = ''
+    AND m.presentation != 'withheld'
+    AND m.outcome NOT IN ('answered', 'unknown')
+"""
+
+
+def _missed_callers() -> None:
+    """Open cases of the last week, from the calls: they are the list people begin with.
+
+    Whose they are and by when they are due only the configuration knows: those stay empty.
+    """
+    now = datetime.now(UTC)
+    week = sa.bindparam("since", now - timedelta(days=7), type_=sa.DateTime())
+    before = sa.bindparam("before", now - timedelta(days=8), type_=sa.DateTime())
+    at = sa.bindparam("now", now, type_=sa.DateTime())
+    db = op.get_bind()
+    db.execute(
+        sa.text(
+            f"""
+            INSERT INTO cases (caller, number, stage, misses, opened_at, missed_at, first_call_id,
+                last_call_id, owner, closed_by, note, changed_at)
+            SELECT m.caller_e164, m.number, 'missed', count(*), min(m.started_at),
+                max(m.started_at), min(m.id), max(m.id), '', '', '', :now
+            FROM calls m JOIN verdicts v ON v.call_id = m.id
+            WHERE {_MISSED}
+                AND v.reason NOT IN ('staff', 'own_number', 'blocked', 'premium', 'short_number',
+                    'not_dialable', 'not_watched', 'verstat', 'no_number', 'withheld', 'handled')
+                AND NOT EXISTS (
+                    SELECT 1 FROM calls s
+                    WHERE s.caller_e164 = m.caller_e164 AND s.started_at > :before
+                        AND s.direction = 'inbound' AND s.outcome = 'answered'
+                        AND s.answered_at >= m.started_at)
+                AND NOT EXISTS (
+                    SELECT 1 FROM calls o
+                    WHERE o.called_back = m.caller_e164 AND o.called_back != ''
+                        AND o.answered_at >= m.started_at)
+            GROUP BY m.caller_e164, m.number
+            """  # noqa: S608 - no value of anybody's
+        ).bindparams(week, before, at)
+    )
+    ours = """
+        SELECT c.id FROM cases c
+        WHERE c.caller = m.caller_e164 AND c.number = m.number
+            AND m.started_at BETWEEN c.opened_at AND c.missed_at
+    """
+    db.execute(
+        sa.text(
+            f"UPDATE calls AS m SET case_id = ({ours}) WHERE {_MISSED} AND EXISTS ({ours})"  # noqa: S608
+        ).bindparams(week)
+    )
+    taken = """
+        SELECT min(t.created_at) FROM outbox t
+        WHERE t.recipient = cases.caller AND t.number = cases.number
+            AND t.created_at >= cases.opened_at
+            AND t.kind IN ('missed', 'follow_up', 'offer')
+            AND t.state IN ('accepted', 'delivered', 'undelivered')
+    """
+    db.execute(sa.text(f"UPDATE cases SET texted_at = ({taken})"))  # noqa: S608
+    db.execute(sa.text("UPDATE cases SET stage = 'texted' WHERE texted_at IS NOT NULL"))
