@@ -10,6 +10,10 @@ section under "Alarms" in OPERATIONS.md:
     tainted_calls  a call with malformed or forged events        5 in 60 s      15 min
     bad_message    a message that could not be filled in         the first      60 min
     texts_refused  a text refused by the carrier for good        5 in 10 min    60 min
+    store_failed   a write to the store that failed              3 in 60 s      5 min
+    telling_failed a webhook or notification that cannot be      5th in a row,  60 min
+                   told                                          or given up
+    route_down     a route given up, and every minute after it   the first      150 s
 
 Cleared after so long without the like; for the caps that is by minute, hour and day.
 
@@ -27,7 +31,7 @@ from enum import StrEnum
 
 import structlog
 
-from textback.model import Moment, OutboxState, Reason
+from textback.model import Event, EventKind, Moment, OutboxState, Reason
 from textback.observer import Observer
 
 log = structlog.get_logger(__name__)
@@ -41,6 +45,9 @@ class Alarm(StrEnum):
     TAINTED_CALLS = "tainted_calls"
     BAD_MESSAGE = "bad_message"
     TEXTS_REFUSED = "texts_refused"
+    STORE_FAILED = "store_failed"
+    TELLING_FAILED = "telling_failed"
+    ROUTE_DOWN = "route_down"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,9 @@ RULES: Mapping[Alarm, Rule] = {
     Alarm.TAINTED_CALLS: Rule(quiet=900, least=5, within=60),
     Alarm.BAD_MESSAGE: Rule(quiet=3600),
     Alarm.TEXTS_REFUSED: Rule(quiet=3600, least=5, within=600),
+    Alarm.STORE_FAILED: Rule(quiet=300, least=3, within=60),
+    Alarm.TELLING_FAILED: Rule(quiet=3600),  # longer than the longest wait between two tries
+    Alarm.ROUTE_DOWN: Rule(quiet=150),  # two reminders and a half (`fleet.REMIND`)
 }
 
 #: Which verdicts are the business of which alarm, what is said of the first, and after how many
@@ -136,11 +146,13 @@ class Alarms(Observer):
         clock: Callable[[], Moment] = Moment.now,
         rules: Mapping[Alarm, Rule] = RULES,
         on_change: Callable[[], None] | None = None,
+        tell: Callable[[Event], None] | None = None,
     ) -> None:
-        """`on_change()` is told of each that is raised or cleared."""
+        """`on_change()` is told of each that is raised or cleared, `tell` as of an event."""
         self._board = Board(rules)
         self._clock = clock
         self._on_change = on_change or (lambda: None)
+        self._tell = tell or (lambda _: None)
         self._wake = asyncio.Event()
         #: Times raised since the start, by alarm.
         self.raised: dict[Alarm, int] = dict.fromkeys(Alarm, 0)
@@ -177,6 +189,7 @@ class Alarms(Observer):
             return
         self.raised[alarm] += 1
         log.error("alarm_raised", alarm=alarm.value, because=detail, count=raised.count)
+        self._tell(_event(EventKind.ALARM_RAISED, raised, raised.since))
         self._wake.set()
         self._on_change()
 
@@ -204,5 +217,19 @@ class Alarms(Observer):
                 count=raised.count,
                 lasted=round(lasted, 1),
             )
+            self._tell(_event(EventKind.ALARM_CLEARED, raised, self._clock(), lasted=lasted))
         if over:
             self._on_change()
+
+
+def _event(kind: EventKind, raised: Raised, at: Moment, **more: float) -> Event:
+    return Event(
+        kind=kind,
+        at=at.utc,
+        payload={
+            "alarm": raised.alarm.value,
+            "because": raised.detail,
+            "count": raised.count,
+            **{name: round(value, 1) for name, value in more.items()},
+        },
+    )

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from textback.case import History
 from textback.config import Limits
+from textback.past import Past
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Block:
 
     key: str  #: the key of [limits]
     shown: str  #: "+1212555xxxx"
-    others: int  #: other callers of it texted within the hour
+    others: int  #: other callers of it texted within the hour; 0 where nobody counts
     most: int  #: what the limit says; 0: off
 
     @property
@@ -33,6 +33,8 @@ class Block:
 
     @property
     def value(self) -> str:
+        if not self.most:
+            return f"the callers of {self.shown} are not counted"
         plural = "" if self.others == 1 else "s"
         return f"{self.others} other caller{plural} of {self.shown} texted in the last hour"
 
@@ -41,14 +43,17 @@ class Block:
         return f"{self.key} = {self.most}" + ("" if self.most else ", off")
 
 
-def adjacent(caller: str, history: History, limits: Limits) -> Block:
+def adjacent(caller: str, history: Past, limits: Limits) -> Block:
     """Callers (E.164) that differ from this one in no more than the last two digits."""
-    return Block("adjacent", _shown(caller, 2), history.adjacent, limits.adjacent)
+    # Off is off: the store is not asked.
+    most = limits.adjacent
+    return Block("adjacent", _shown(caller, 2), history.adjacent if most else 0, most)
 
 
-def per_prefix(caller: str, history: History, limits: Limits) -> Block:
+def per_prefix(caller: str, history: Past, limits: Limits) -> Block:
     """Callers that differ in no more than the last four digits."""
-    return Block("per_prefix", _shown(caller, 4), history.same_prefix, limits.per_prefix)
+    most = limits.per_prefix
+    return Block("per_prefix", _shown(caller, 4), history.same_prefix if most else 0, most)
 
 
 def _shown(caller: str, digits: int) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from textback import control, log
+from textback import control, desk_words, log
 from textback import doctor as examination
 from textback.cli_common import (
     ConfigOption,
@@ -76,10 +76,21 @@ def doctor(
 
 async def _examine(config: Config, listen: float, bind: bool) -> AsyncIterator[Check]:
     # Only here: an HTTP client is half of this program's start, and most commands need none.
-    from textback import doctor_agi, doctor_links, doctor_numbers, doctor_records, doctor_smsc
+    from textback import (
+        doctor_agi,
+        doctor_contacts,
+        doctor_keeping,
+        doctor_links,
+        doctor_numbers,
+        doctor_records,
+        doctor_smsc,
+        doctor_tell,
+    )
 
     yield examination.check_daemon(config)
     for check in await examination.check_store(config):
+        yield check
+    for check in await doctor_keeping.check_keeping(config):
         yield check
     for check in await examination.check_clock():
         yield check
@@ -94,7 +105,8 @@ async def _examine(config: Config, listen: float, bind: bool) -> AsyncIterator[C
                 yield doctor_links.not_asked(f"ami {pbx.name}", pbx, config)
             continue
         seen = doctor_links.calls_seen(pbx, parts)
-        async for check in doctor_links.check_pbx(pbx, listen=listen, seen=seen):
+        phones = desk_words.phones_at(config, pbx.name)
+        async for check in doctor_links.check_pbx(pbx, listen=listen, seen=seen, phones=phones):
             yield check
     for pbx in config.pbx:
         for check in await doctor_records.check(config, pbx, parts):
@@ -119,6 +131,10 @@ async def _examine(config: Config, listen: float, bind: bool) -> AsyncIterator[C
                 "set receipts = true unless the carrier charges for them",
             )
     for check in await doctor_agi.check_agi(config, parts):
+        yield check
+    for check in await doctor_contacts.check_contacts(config):
+        yield check
+    async for check in doctor_tell.check(config, parts):
         yield check
     for check in await doctor_numbers.check_calls(config, parts):
         yield check

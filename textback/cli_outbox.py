@@ -275,7 +275,10 @@ def _change(
 
 def _list(rows: list[OutboxRow], config: Config, mask: bool) -> None:
     zone = zone_of(config)
-    made = table("text", "kind", "state", "to", "from", "age", "tried", "next", "expires", "why")
+    # With one carrier there is nothing to tell apart.
+    several = len(config.smsc) > 1
+    titles = ("text", "kind", "state", "to", "from", "age", "tried", "next", "expires")
+    made = table(*titles, *(["route"] if several else []), "why")
     for row in rows:
         add_row(
             made,
@@ -288,6 +291,7 @@ def _list(rows: list[OutboxRow], config: Config, mask: bool) -> None:
             str(row.attempts),
             local(row.due, zone) if row.state is OutboxState.QUEUED else "",
             local(row.expires, zone) if row.state is OutboxState.QUEUED else "",
+            *([row.route] if several else []),
             row.reason,
         )
     show(made)

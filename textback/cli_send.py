@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -42,6 +43,14 @@ def send_test(
     text: Annotated[
         str, typer.Option("--text", help="What to write.")
     ] = "This is a test of textback. Nothing to do.",
+    route: Annotated[
+        str | None,
+        typer.Option(
+            "--route",
+            metavar="NAME",
+            help="By this carrier account, if it stands and may; else the one the rules choose.",
+        ),
+    ] = None,
     wait: Annotated[
         float, typer.Option(min=0, max=600, help="Seconds to wait for the carrier's answer.")
     ] = 15.0,
@@ -53,6 +62,11 @@ def send_test(
     """
     loaded = configuration(context, config)
     send = _test_text(loaded, number, sender, text)
+    if route is not None:
+        if loaded.smsc_named(route) is None or not route:
+            known = ", ".join(s.name for s in loaded.smsc)
+            raise UserError(f"there is no [[smsc]] named {route!r}", f"named: {known}")
+        send = replace(send, route=route)
     size = wiring.measure(text)
     if not as_json:
         say(f"{send.to} from {send.sender}: {count(size[0], 'segment')}, {size[1]}", "dim")
@@ -66,7 +80,7 @@ def send_test(
                     "systemctl start textback",
                     f"or take it back: textback drop {row.id}",
                 )
-            return await _settled(store, row.id, wait)
+            return await settled(store, row.id, wait)
 
     row = run_async(work())
     if as_json:
@@ -102,11 +116,11 @@ def _test_text(config: Config, number: str, sender: str | None, text: str) -> Se
         sender=watched.sender or watched.did,
         text=text,
         expires=datetime.now(UTC) + timedelta(seconds=config.limits.max_age),
-        route=watched.smsc,
+        route=config.router.new(watched.sender or watched.did, to, watched.did),
     )
 
 
-async def _settled(store: Store, row_id: int, seconds: float) -> OutboxRow:
+async def settled(store: Store, row_id: int, seconds: float) -> OutboxRow:
     """The text once the carrier has answered, or as it is after `seconds`.
 
     The store is looked at from outside the daemon, so there is no event to wait for.

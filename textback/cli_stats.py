@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.text import Text
 
-from textback import log, phone
+from textback import cli_recovery, log, phone
 from textback.advice import Advice
 from textback.cli_common import (
     ConfigOption,
@@ -37,6 +37,7 @@ from textback.figures import NumberFigures, Survey, figures
 from textback.model import TEXTABLE_OUTCOMES
 from textback.recommend import recommend
 from textback.store import survey as counting
+from textback.store.recovery import Recovery, recovery
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -62,18 +63,21 @@ def stats(
     """Count the calls and texts of each number, then say what should be changed, and why.
 
     The time to the carrier runs from the fact that decided (15 s of ringing, the end of the call)
-    to the carrier's yes; texts held back for an hour or more are left out of it.
+    to the carrier's yes; texts held back for an hour or more are left out of it. A missed caller is
+    recovered when a call has reached him, in either direction: nothing else counts.
     """
     loaded = configuration(context, config)
     wanted = _wanted(loaded, number) if number is not None else None
     now = datetime.now(UTC)
     begin = since("--since", since_, parse_duration) or now - timedelta(days=30)
 
-    async def work() -> Survey:
+    async def work() -> tuple[Survey, dict[str, Recovery]]:
         async with open_store(loaded) as store:
-            return await counting.survey(store, begin, now, own=loaded.own_numbers)
+            counted = await counting.survey(store, begin, now, own=loaded.own_numbers)
+            return counted, await recovery(store, begin, now)
 
-    survey = run_async(work())
+    survey, cases = run_async(work())
+    recovered = [r for did, r in cases.items() if wanted in (None, did)]
     zone = zone_of(loaded)
     dids = sorted({n.did for n in loaded.number} | {t.number for t in survey.tallies if t.number})
     found = [figures(survey, did, zone) for did in dids if wanted in (None, did)]
@@ -81,8 +85,10 @@ def stats(
     advice = [a for a in recommend(survey, loaded) if wanted is None or a.number == wanted]
     if as_json:
         _as_json(survey, found, advice, loaded, mask)
+        cli_recovery.as_json(recovered, mask)
         return
     _numbers(survey, found, loaded, mask, zone)
+    cli_recovery.render(recovered, loaded, mask)
     _advice(advice, mask)
 
 

@@ -13,8 +13,12 @@ from typing import Any, Literal, Self
 from pydantic import ConfigDict, PrivateAttr, field_validator, model_validator
 
 from textback import phone
+from textback.config_contacts import Contacts
+from textback.config_inbox import InboxConfig
+from textback.config_keeping import Retention
 from textback.config_links import PbxConfig, SmscConfig
 from textback.config_numbers import Defaults, Hours, NumberConfig
+from textback.config_optout import OptOut
 from textback.config_tables import (
     Agi,
     Business,
@@ -25,7 +29,10 @@ from textback.config_tables import (
     Never,
     StoreConfig,
 )
+from textback.config_tell import KeywordConfig, NotifyConfig, WebhookConfig
 from textback.config_values import Table, duration_text, key, parse_duration
+from textback.keywords import KeywordRule, plain
+from textback.routing import Router
 
 __all__ = [
     "CATCH_ALL",
@@ -77,11 +84,19 @@ class Config(Table):
     agi: Agi = key(None, "", factory=Agi)
     limits: Limits = key(None, "", factory=Limits)
     never: Never = key(None, "", factory=Never)
+    contacts: Contacts = key(None, "", factory=Contacts)
     pbx: tuple[PbxConfig, ...] = key((), "")
     smsc: tuple[SmscConfig, ...] = key((), "")
     defaults: Defaults = key(None, "", factory=Defaults)
     number: tuple[NumberConfig, ...] = key((), "")
     message: tuple[NamedMessage, ...] = key((), "")
+    optout: OptOut = key(None, "", factory=OptOut)
+    retention: Retention = key(None, "", factory=Retention)
+    inbox: InboxConfig = key(None, "", factory=InboxConfig)
+
+    webhook: tuple[WebhookConfig, ...] = key((), "")
+    notify: tuple[NotifyConfig, ...] = key((), "")
+    keyword: tuple[KeywordConfig, ...] = key((), "")
 
     _warnings: tuple[str, ...] = PrivateAttr(())
     _staff_read: tuple[str, ...] = PrivateAttr(())
@@ -215,6 +230,25 @@ class Config(Table):
     def _by_name(self) -> dict[str, NamedMessage]:
         return {m.name: m for m in self.message}
 
+    # --- telling others
+
+    def dids(self, spelt: Iterable[str]) -> tuple[str, ...]:
+        """Numbers of a `numbers` key in the spelling of `NumberConfig.did`."""
+        country = self.business.country
+        return tuple(phone.to_e164(text, country) or text for text in spelt)
+
+    @cached_property
+    def keyword_rules(self) -> tuple[KeywordRule, ...]:
+        """The [[keyword]] tables, for `keywords.match`."""
+        return tuple(
+            KeywordRule(
+                name=rule.name,
+                words=tuple(plain(word) for word in rule.words),
+                numbers=frozenset(self.dids(rule.numbers)),
+            )
+            for rule in self.keyword
+        )
+
     # --- the links
 
     def pbx_named(self, name: str) -> PbxConfig | None:
@@ -223,6 +257,11 @@ class Config(Table):
     def smsc_named(self, name: str) -> SmscConfig | None:
         """The [[smsc]] of that name; "" is the primary."""
         return next((s for s in self.smsc if name in {s.name, ""}), None)
+
+    @cached_property
+    def router(self) -> Router:
+        """Chooses the [[smsc]] that carries a text."""
+        return Router(self)
 
     def redacted(self) -> dict[str, Any]:
         """Everything as plain values for `show-config`; secrets as stars, durations in words."""

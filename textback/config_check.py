@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
-from textback import compose, phone
+from textback import compose, config_optout_check, config_tell_check, phone
 from textback.compose import TemplateError
 from textback.config import CATCH_ALL, Business, Defaults, NumberConfig
 from textback.config_findings import Findings, no_pipe
+from textback.config_routes_check import check_routes
 from textback.config_values import duration_text
 from textback.message import subject_of
 
@@ -46,7 +47,16 @@ def cross_check(parts: Mapping[str, Any], found: Findings) -> None:
     _unique(found, "number", "did", "", lambda did: phone.to_e164(did, country) or did.strip())
     _unique(found, "message", "name", "", str.strip)
     _check_numbers(parts, found, country)
+    check_routes(parts, found, country, sender_kind)
     _check_named(parts, found)
+    config_optout_check.check(
+        parts,
+        found,
+        lambda sender: sender_kind(sender, country),
+        lambda number: sample_subject(number, parts["business"]),
+        TEXT_KEYS,
+    )
+    config_tell_check.check(parts, found, country)
     _check_files(parts, found)
     _check_ports(parts, found)
     business = parts["business"]
@@ -161,10 +171,49 @@ def _check_numbers(parts: Mapping[str, Any], found: Findings, country: str) -> N
         elif not number.sender and did != CATCH_ALL and not phone.to_e164(did, country):
             text = f"a text cannot come from {did!r}, and sender is empty"
             found.error(at("did"), f"{text}; write the number in full, or set sender")
-        if number.smsc and number.smsc not in routes and not found.is_wrong(("smsc",)):
+        unknown = [name for name in number.smsc if name not in routes]
+        if unknown and not found.is_wrong(("smsc",)):
             known = ", ".join(sorted(routes)) or "none"
-            found.error(at("smsc"), f"there is no [[smsc]] named {number.smsc!r}; named: {known}")
+            found.error(at("smsc"), f"there is no [[smsc]] named {unknown[0]!r}; named: {known}")
+        _check_tags(parts, number, found, at)
         _check_texts(number, found, at, parts["business"])
+        _check_desk(parts, number, found, at)
+
+
+def _check_desk(
+    parts: Mapping[str, Any],
+    number: NumberConfig,
+    found: Findings,
+    at: Callable[[str], tuple[str | int, ...]],
+) -> None:
+    """PJSIP/101 is another phone on another PBX."""
+    named = [p.name for p in parts["pbx"] if p is not None]
+    if found.is_wrong(("pbx",)) or None in parts["pbx"]:
+        return
+    if number.desk_pbx and number.desk_pbx not in named:
+        known = ", ".join(sorted(named)) or "none"
+        text = f"there is no [[pbx]] named {phone.printable(number.desk_pbx)!r}; named: {known}"
+        found.error(at("desk_pbx"), text)
+    elif number.desk and not number.desk_pbx and len(named) > 1:
+        text = f"which [[pbx]] has these phones? There are {', '.join(named)}"
+        found.error(at("desk"), f"{text}; add desk_pbx")
+
+
+def _check_tags(
+    parts: Mapping[str, Any],
+    number: NumberConfig,
+    found: Findings,
+    at: Callable[[str], tuple[str | int, ...]],
+) -> None:
+    """What messages_by_tag names must be there."""
+    names = {message.name for message in parts["message"] if message is not None}
+    if found.is_wrong(("message",)) or None in parts["message"]:
+        return
+    for tag, name in number.messages_by_tag.items():
+        if name not in names:
+            known = ", ".join(sorted(names)) or "none"
+            text = f"{tag!r}: there is no [[message]] named {name!r}; named: {known}"
+            found.error(at("messages_by_tag"), text)
 
 
 def _check_texts(

@@ -8,7 +8,18 @@ from typing import Annotated, Literal
 from pydantic import Field, PrivateAttr, SecretStr, field_validator
 
 from textback import phone
-from textback.config_values import DURATION, FullPath, Host, Line, Name, Port, Seconds, Table, key
+from textback.config_values import (
+    DURATION,
+    Country,
+    FullPath,
+    Host,
+    Line,
+    Name,
+    Port,
+    Seconds,
+    Table,
+    key,
+)
 
 #: Where calls from outside enter FreePBX and Issabel, and the usual names in hand-made dialplans.
 INBOUND_CONTEXTS = (
@@ -112,6 +123,24 @@ class PbxConfig(Table):
         (),
         "The columns of cdr_csv in their order, where cdr_custom writes it and not cdr_csv.",
         allowed="a list of names as in CDR(): src, dst, start, disposition, uniqueid, linkedid...",
+    )
+    astdb: bool = key(
+        False,
+        "Whether names are read from this Asterisk's database, family `cidname`: the phonebook of "
+        "FreePBX. By AMI, with the permissions textback has anyway, where Asterisk knows DBGetTree "
+        "(16.28 and 22 do); elsewhere, see astdb_sqlite.",
+    )
+    astdb_sqlite: FullPath = key(
+        "",
+        "The same from the database's file, where this service can read it.",
+        allowed="a full path: /var/lib/asterisk/astdb.sqlite3",
+    )
+    sip_host: Line = key(
+        "",
+        "What desk phones call this Asterisk, for the sender of texts passed to them (`desk` of a "
+        "number), so that an answer comes back here; empty: `host`, or for one on this machine "
+        "the address it speaks from to the phone.",
+        allowed="an address or a name, with :port where it is not 5060",
     )
     record: Line = key(
         "",
@@ -218,6 +247,17 @@ class SmscConfig(Table):
         "Take a text with `id:` and `stat:` for a receipt though nothing marks it as one. Only for "
         "a carrier that sends its receipts so: anybody can write such a text.",
     )
+    optout_status: tuple[Line, ...] = key(
+        (),
+        "Answers to a submit (command_status) that mean that the handset has opted out with the "
+        "carrier: it is not texted any more, until it writes START.",
+        allowed='a list of codes, decimal or hexadecimal: ["0x0000040c", "1036"]',
+    )
+    optout_receipt_codes: tuple[Line, ...] = key(
+        (),
+        "The same of error codes in receipts (`err:`); leading zeros do not count.",
+        allowed='a list of codes: ["652"]',
+    )
     validity: Literal["relative", "absolute", "none"] = key(
         "relative", "How limits.max_age is told to the carrier."
     )
@@ -227,15 +267,89 @@ class SmscConfig(Table):
         allowed='{ "0x1400" = "text", "0x1401" = "hex:0a0b" }',
     )
 
+    senders: tuple[Line, ...] = key(
+        (),
+        "The senders this account may use; empty: any. A text from another one goes by another "
+        "[[smsc]].",
+        allowed='numbers in full, short codes, letters: ["+12125550100", "ACME"]',
+    )
+    countries: tuple[Country, ...] = key(
+        (),
+        "Where the handsets are that this account may text, with those of `prefixes`; both empty: "
+        "everywhere.",
+        allowed='country codes, ISO 3166: ["US", "CA"]',
+    )
+    prefixes: tuple[Line, ...] = key(
+        (),
+        "How the numbers of handsets begin that this account may text, whatever `countries` says.",
+        allowed='beginnings of numbers in full: ["+1212", "+44"]',
+    )
+    backup: bool = key(
+        False,
+        "Carry what the routes before it cannot while they are down: for every number, as far as "
+        "senders and countries allow.",
+    )
+    failover_after: Annotated[Seconds, Field(ge=0.1, le=86_400)] = key(
+        60.0,
+        "Not bound for this long, or answering only errors: the next route that may carries what "
+        "waits here. At once when the carrier refuses the login.",
+        allowed=DURATION,
+    )
+    return_after: Annotated[Seconds, Field(ge=0.1, le=86_400)] = key(
+        60.0,
+        "Bound again for this long: it carries its texts again. Longer each time it falls again "
+        "soon.",
+        allowed=DURATION,
+    )
+    receipt_group: Line = key(
+        "",
+        "Accounts of one carrier with the same word here share their message ids: a receipt may "
+        "come in on any of them. Those with the same host and system_id do anyway.",
+        allowed="a word of yours",
+    )
+
     _tlvs: tuple[tuple[int, bytes], ...] = PrivateAttr(())
+    _optout_statuses: frozenset[int] = PrivateAttr(frozenset())
 
     def model_post_init(self, _context: object) -> None:
         self._tlvs = tuple(_tlv(tag, value) for tag, value in self.tlvs.items())
+        self._optout_statuses = frozenset(_status(text) for text in self.optout_status)
 
     @property
     def tlv_bytes(self) -> tuple[tuple[int, bytes], ...]:
         """`tlvs` as they go on the wire: (tag, value)."""
         return self._tlvs
+
+    @field_validator("prefixes")
+    @classmethod
+    def _prefixes_are_in_full(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        bare = tuple(re.sub(r"[ ().\-]", "", text).removesuffix("*") for text in value)
+        for text, digits in zip(value, bare, strict=True):
+            if not re.fullmatch(r"\+[1-9][0-9]{0,14}", digits, re.ASCII):
+                shown = phone.printable(text)
+                raise ValueError(f"{shown!r} is not how a number begins; write it in full: +1212")
+        return bare
+
+    @property
+    def optout_statuses(self) -> frozenset[int]:
+        """`optout_status` as numbers."""
+        return self._optout_statuses
+
+    @field_validator("optout_status")
+    @classmethod
+    def _optout_status_is_a_status(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            _status(text)
+        return value
+
+    @field_validator("optout_receipt_codes")
+    @classmethod
+    def _optout_codes_are_codes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            if not re.fullmatch(r"[0-9A-Za-z]{1,16}", text, re.ASCII) or not text.strip("0"):
+                shown = phone.printable(text)
+                raise ValueError(f'{shown!r} is no error code; write it as in err: "652"')
+        return value
 
     @field_validator("tlvs")
     @classmethod
@@ -243,6 +357,16 @@ class SmscConfig(Table):
         for tag, text in value.items():
             _tlv(tag, text)
         return value
+
+
+def _status(text: str) -> int:
+    """A command_status above 0, decimal or after 0x."""
+    readable = re.fullmatch(r"0x[0-9a-fA-F]{1,8}|[0-9]{1,10}", text, re.ASCII)
+    number = int(text, 16 if text.startswith("0x") else 10) if readable else 0
+    if not 0 < number <= 0xFFFFFFFF:
+        shown = phone.printable(text)
+        raise ValueError(f'{shown!r} is no command_status; write it as in "0x0000040c" or "1036"')
+    return number
 
 
 def _tlv(tag: str, value: str) -> tuple[int, bytes]:

@@ -1,7 +1,7 @@
 """Reads textback.toml and conf.d/*.toml into a Config, or reports every mistake at once.
 
 conf.d is merged in the order of its file names: a key there overrides the same key before it,
-[[pbx]], [[smsc]], [[number]] and [[message]] are added to those already there.
+tables in [[double brackets]] are added to those already there.
 """
 
 from __future__ import annotations
@@ -234,7 +234,12 @@ def _make_absolute(parts: dict[str, Any], folder: FilePath) -> None:
         "store": ("path",),
         "pbx": ("secret_file", "tls_ca", "record"),
         "smsc": ("password_file", "tls_ca", "tls_cert", "tls_key"),
+        "webhook": ("url_file", "secret_file", "old_secret_file", "tls_ca"),
+        "notify": ("url_file",),
     }
+    if (people := parts["contacts"]) is not None:
+        files = tuple(str(folder / name) for name in people.files)
+        parts["contacts"] = people.model_copy(update={"files": files})
     for table, keys in paths.items():
         tables = parts[table] if table in REPEATED else [parts[table]]
         for index, value in enumerate(tables):

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
-from textback import schedule
-from textback.config_values import DURATION, Holiday, Line, Seconds, Table, ZoneOrNone, key
+from textback import phone, schedule
+from textback.config_values import (
+    DURATION,
+    Holiday,
+    Line,
+    Seconds,
+    SecondsOrNone,
+    Table,
+    ZoneOrNone,
+    key,
+)
 from textback.model import DEFAULT_OUTCOMES, TEXTABLE_OUTCOMES, Outcome
+
+
+def _one_or_more(value: object) -> object:
+    if isinstance(value, str):
+        return (value,) if value.strip() else ()
+    return value
+
 
 MESSAGE = (
     "Hi {{contact.name}}, this is {{business.name}}. Sorry we missed your call. How can we help? "
@@ -92,6 +109,11 @@ class Defaults(Table):
         "From whom the text comes; empty: the number that was dialled. Replies come back to it.",
         allowed="a number, a short code, or up to 11 letters (one-way: nobody can reply)",
     )
+    replies: bool = key(
+        True,
+        "Whether callers can reply to its texts. A sender of letters is one-way: its texts must "
+        "name another way to opt out, a number to call or an address, or this must be false.",
+    )
     message: str = key(
         MESSAGE,
         "The text. {{contact.name}}, {{business.name}}, {{number.label}}, {{call.time}} and "
@@ -155,6 +177,24 @@ class Defaults(Table):
         allowed=DURATION,
         sample="24h",
     )
+    once_per: Annotated[Seconds, Field(le=315_360_000)] = key(
+        0.0,
+        "The same caller gets one text for missed calls in this time from all numbers of the "
+        "business together, whatever `cooldown` and message_again say; 0: no such limit. It looks "
+        "back as far as texts are kept.",
+        allowed=DURATION + ', up to ten years: "30d", "3650d"',
+    )
+    callers: Literal["anybody", "known", "unknown"] = key(
+        "anybody",
+        "Whose missed calls are texted: everybody's, those of callers in the contacts, or those of "
+        "new callers who are not there.",
+    )
+    messages_by_tag: dict[Annotated[Line, Field(max_length=40)], Line] = key(
+        {},
+        "The [[message]] for callers whose contact has a tag; the first that fits counts. One the "
+        "dialplan asks for and message_again come before it, after_hours_message does not.",
+        allowed='tags and names: { vip = "NAME", "new patient" = "NAME" }',
+    )
     landlines: Literal["skip", "send"] = key(
         "skip", "Callers the numbering plan knows as fixed lines. It cannot tell in North America."
     )
@@ -177,7 +217,38 @@ class Defaults(Table):
         "names two or three time zones it is quiet while it is in any of them, and where it names "
         "more or none the business's counts.",
     )
-    smsc: Line = key("", "The [[smsc]] that sends for it; empty: the first.", allowed="a name")
+    owner: Annotated[Line, Field(max_length=40)] = key(
+        "",
+        "Whose the cases of its missed callers are, until somebody else takes them; empty: "
+        "nobody's.",
+        allowed='an extension or a name, as in "101", "Front desk"',
+    )
+    callback_within: Annotated[SecondsOrNone, Field(le=2_592_000)] = key(
+        0.0,
+        "By when a missed caller should have been called back, counted in `hours` where it has "
+        'some; "" or 0: by no time.',
+        allowed=DURATION + ", up to 30d",
+    )
+    callback_outcomes: tuple[Outcome, ...] = key(
+        TEXTABLE_OUTCOMES,
+        "Which missed calls make a case: a caller to be called back, texted or not.",
+        allowed="any of " + ", ".join(TEXTABLE_OUTCOMES) + "; [] for no cases at all",
+    )
+    smsc: Annotated[tuple[Line, ...], BeforeValidator(_one_or_more)] = key(
+        (),
+        "The [[smsc]] that sends for it; of several the first that is not down. Empty: the first "
+        "[[smsc]] that may. Those with backup = true come after them in any case.",
+        allowed='a name, or several in their order: ["main", "spare"]',
+    )
+    desk: tuple[Line, ...] = key(
+        (),
+        "Desk phones that are told what callers write back, by SIP MESSAGE, and whose answers "
+        "go out as texts; see textback-hooks(7).",
+        allowed='a list of PJSIP endpoints: ["PJSIP/101", "PJSIP/reception"]',
+    )
+    desk_pbx: Line = key(
+        "", "The [[pbx]] that has the phones of `desk`, where there are several.", allowed="a name"
+    )
     hours: Hours | None = key(None, "Opening hours, as a table of their own.")
 
     _quiet_spans: tuple[schedule.Span, ...] = PrivateAttr(())
@@ -190,11 +261,36 @@ class Defaults(Table):
         """`quiet_hours` of every day; () for none."""
         return self._quiet_spans
 
+    @field_validator("messages_by_tag")
+    @classmethod
+    def _tags_as_contacts_have_them(cls, value: dict[str, str]) -> dict[str, str]:
+        return {tag.casefold(): name for tag, name in value.items()}
+
     @field_validator("quiet_hours")
     @classmethod
     def _quiet_hours_are_hours(cls, value: str) -> str:
         schedule.parse_quiet(value)
         return value
+
+    @field_validator("callback_outcomes")
+    @classmethod
+    def _outcomes_are_missed_calls(cls, value: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+        if wrong := [o for o in value if o not in TEXTABLE_OUTCOMES]:
+            raise ValueError(
+                f"{', '.join(wrong)} is no missed call; allowed: {', '.join(TEXTABLE_OUTCOMES)}"
+            )
+        return value
+
+    @field_validator("desk")
+    @classmethod
+    def _desk_is_phones(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            shown = phone.printable(text)
+            if not re.fullmatch(r"PJSIP/[A-Za-z0-9][A-Za-z0-9_.+-]{0,79}", text):
+                raise ValueError(
+                    f'{shown!r} is no PJSIP endpoint; write it as it is dialled: "PJSIP/101"'
+                )
+        return tuple(dict.fromkeys(value))
 
     @field_validator("outcomes")
     @classmethod

@@ -26,14 +26,14 @@ from textback.config_words import REPEATED, TABLES
 
 _WIDTH = 92
 #: Tables that a usual configuration does not have: in the sample they are comments.
-_OPTIONAL = ("message",)
+_OPTIONAL = ("message", "webhook", "notify", "keyword")
 
 _HEAD = """\
 # textback.toml - configuration of textback, made from the program itself.
 #
 # Lines that begin with #key show the default; take the # away to change it. Files in conf.d/*.toml
 # beside this one are read after it, in the order of their names: a key there overrides the same
-# key here, [[pbx]], [[smsc]], [[number]] and [[message]] are added. Relative paths begin at this
+# key here, and tables in [[double brackets]] are added. Relative paths begin at this
 # folder. `textback check-config` says what is wrong, all at once. `systemctl reload textback` takes
 # a change over; a configuration with an error is refused and the old one stays. The whole reference
 # is textback.toml(5).
@@ -71,7 +71,7 @@ def man_page() -> str:
         _roff(
             "The configuration is written in TOML. Files in conf.d beside the main file are read "
             "after it, in the order of their names: a key there overrides the same key before it; "
-            "[[pbx]], [[smsc]], [[number]] and [[message]] are added to those already there. "
+            "tables in [[double brackets]] are added to those already there. "
             "Relative paths begin at the folder of the main file."
         ),
         ".PP",

@@ -1,4 +1,4 @@
-"""Fetches the secrets of [[pbx]] and [[smsc]]: from the key, a file, or a systemd credential."""
+"""Fetches the secrets of all tables: from the key, a file, or a systemd credential."""
 
 from __future__ import annotations
 
@@ -17,19 +17,37 @@ MAX_SECRET = 4096
 #: What stands in conf/textback.toml and conf/asterisk; the second fits SMPP's eight characters.
 #: Of a bind's password, its NUL left out (SMPP 3.4 section 5.2.2).
 MAX_PASSWORD = 8
+#: Every secret there is: its table, and the key that may hold it in the open.
+SECRETS = (
+    *(("pbx", "secret"), ("smsc", "password")),
+    *(("webhook", "url"), ("webhook", "secret"), ("webhook", "old_secret"), ("notify", "url")),
+)
+#: Need not be there at all.
+OPTIONAL = frozenset({"old_secret"})
+#: What to set where an empty one was given.
+EMPTY = {
+    ("pbx", "secret"): "the secret of the AMI user",
+    ("webhook", "secret"): "what the other side knows too",
+    ("webhook", "old_secret"): "the secret before this one, or take it out",
+    ("webhook", "url"): "the address",
+    ("notify", "url"): "the address",
+}
+_WHAT = {"url": "address"}
 _PLACEHOLDERS = frozenset({"change-me", "changeme"})
 
 
 def resolve(parts: dict[str, Any], found: Findings, need: bool) -> None:
-    """Put the secret into every [[pbx]] and [[smsc]] in `parts`, whose paths are absolute.
+    """Put the secrets into the tables in `parts`, whose paths are absolute.
 
     With `need` False a secret that cannot be fetched is a warning and left empty.
     """
-    for table, key in (("pbx", "secret"), ("smsc", "password")):
+    for table, key in SECRETS:
         for index, link in enumerate(parts[table]):
             if link is None:
                 continue
             path = (table, index)
+            if key in OPTIONAL and not link.model_fields_set.intersection(_ways(key)):
+                continue
             secret = _one(link, key, path, found, need)
             if getattr(link, key).get_secret_value():
                 file = found.where((*path, key)).rpartition(":")[0]
@@ -37,13 +55,18 @@ def resolve(parts: dict[str, Any], found: Findings, need: bool) -> None:
             parts[table][index] = link.model_copy(update={key: SecretStr(secret)})
 
 
+def _ways(key: str) -> list[str]:
+    return [key, f"{key}_file", f"{key}_credential"]
+
+
 def _one(link: Any, key: str, path: Path, found: Findings, need: bool) -> str:
-    ways = [key, f"{key}_file", f"{key}_credential"]
+    ways = _ways(key)
     given = [w for w in ways[1:] if getattr(link, w)]
     if key in link.model_fields_set:
         given.insert(0, key)  # even when empty: some carriers give no password
     if len(given) != 1:
-        problem = f"{' and '.join(given)} are both set" if given else "no secret is set"
+        none = f"no {_WHAT.get(key, 'secret')} is set"
+        problem = f"{' and '.join(given)} are both set" if given else none
         found.error(
             (*path, given[-1] if given else key), f"{problem}; set one of {', '.join(ways)}"
         )
@@ -60,8 +83,8 @@ def _one(link: Any, key: str, path: Path, found: Findings, need: bool) -> str:
         text, problem = _credential(value, need)
     if problem:
         (found.error if need else found.warning)(where, problem)
-    elif not text and key == "secret":
-        found.error(where, "is empty; set the secret of the AMI user")
+    elif not text and (path[0], key) in EMPTY:
+        found.error(where, f"is empty; set {EMPTY[str(path[0]), key]}")
     elif re.search(r"[\x00-\x1f\x7f]", text):
         found.error(where, "has a control character; a secret is one line")
     elif not text.isascii() and key == "password":

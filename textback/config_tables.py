@@ -137,6 +137,15 @@ class Limits(Table):
         50,
         "The same for callers whose numbers differ in no more than the last four digits. 0: off.",
     )
+    auto_limit: Annotated[int, Field(ge=0, le=100)] = key(
+        10,
+        "Most texts that rules write to one caller from one number in auto_window, whatever for: "
+        "missed calls, follow-ups, offers, answers to STOP and HELP. It ends what two machines "
+        "would go on with for ever. 0: no limit.",
+    )
+    auto_window: Annotated[Seconds, Field(ge=60, le=2_592_000)] = key(
+        86_400.0, "The time auto_limit counts over.", allowed=DURATION + ", 1m to 30d"
+    )
     allow_premium: bool = key(False, "Whether premium-rate and shared-cost callers may be texted.")
     unassigned_numbers: Literal["send", "skip"] = key(
         "send",

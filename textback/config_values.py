@@ -13,8 +13,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from textback import phone
 
-_UNITS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(d|h|ms|m|s)", re.ASCII)
+#: A year is 366 days: what is to be kept for years is not deleted early.
+_UNITS = {"y": 366 * 86_400.0, "d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(y|d|h|ms|m|s)", re.ASCII)
 _LONGEST = 3_660 * 86_400.0  # ten years: beyond it datetime arithmetic has no meaning for us
 
 DURATION = 'a duration: "15s", "5m", "24h", "1h30m", or a number of seconds'
@@ -68,6 +69,8 @@ def duration_text(seconds: float) -> str:
     if seconds < 60 or seconds != int(seconds):
         return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
     rest, parts = int(seconds), ""
+    if rest % int(_UNITS["y"]) == 0:
+        return f"{rest // int(_UNITS['y'])}y"
     for unit in ("d", "h", "m", "s"):
         count, rest = divmod(rest, int(_UNITS[unit]))
         # 24h and 48h are how people speak of cooldowns; days begin at three.
@@ -76,6 +79,10 @@ def duration_text(seconds: float) -> str:
             continue
         parts += f"{count}{unit}" if count else ""
     return parts
+
+
+def _duration_or_none(value: object) -> float:
+    return 0.0 if value == "" else parse_duration(value)
 
 
 def _country(value: object) -> object:
@@ -157,6 +164,8 @@ def _holiday(value: object) -> object:
 
 
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
+#: "" is 0: no such time.
+SecondsOrNone = Annotated[float, BeforeValidator(_duration_or_none)]
 Country = Annotated[str, BeforeValidator(_country)]
 CountryOrAll = Annotated[str, BeforeValidator(_country_or_all)]
 Zone = Annotated[str, BeforeValidator(_zone)]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Callable
 
-from textback import compose
+from textback import contacts_files
 from textback.compose import Measure
 from textback.config import CATCH_ALL, Config, NumberConfig, SmscConfig
-from textback.config_check import TEXT_KEYS, sample_subject, sender_kind
+from textback.config_check import sender_kind
 from textback.config_findings import Findings
 from textback.config_lines import Path
 from textback.config_values import duration_text
+from textback.linter import Severity
+from textback.linting import lint_config
 
 
 def warn(config: Config, found: Findings, measure: Measure | None) -> None:
@@ -46,13 +47,9 @@ def warn(config: Config, found: Findings, measure: Measure | None) -> None:
         _warn_smsc(smsc, ("smsc", index), found)
     for index, number in enumerate(config.number):
         _warn_number(index, number, config, found)
-        _warn_messages(index, number, config, found, measure)
     _warn_agi(config, found)
-    for index, message in enumerate(config.message):
-        subjects = [sample_subject(number, config.business) for number in config.number]
-        texts = [compose.render(message.text, subject) for subject in subjects]
-        path = ("message", index, "text")
-        _warn_text(max(texts, key=len), path, config, found, measure)
+    _warn_contacts(config, found)
+    _warn_texts(config, found, measure)
     if not any(n.enabled for n in config.number):
         found.warning(("number", 0, "enabled"), "every number is switched off")
 
@@ -69,6 +66,16 @@ def _warn_agi(config: Config, found: Findings) -> None:
         found.warning(path, "can be reached from the network, and agi.allow lets nobody in")
     if any(network.prefixlen == 0 for network in agi.networks):
         found.warning(("agi", "allow"), "lets everybody in who can reach the port")
+
+
+def _warn_contacts(config: Config, found: Findings) -> None:
+    for pattern in config.contacts.files:
+        if not contacts_files.files_of([pattern]):
+            text = f"{pattern} is not there yet, or not to be seen by this user"
+            found.warning(("contacts", "files"), text)
+    for index, pbx in enumerate(config.pbx):
+        if pbx.astdb and pbx.astdb_sqlite:
+            found.warning(("pbx", index, "astdb"), "has no effect with astdb_sqlite")
 
 
 def _warn_smsc(smsc: SmscConfig, path: Path, found: Findings) -> None:
@@ -106,6 +113,10 @@ def _warn_number(index: int, number: NumberConfig, config: Config, found: Findin
         if key in number.model_fields_set and not number.quiet_hours:
             warning(key, "has no effect without quiet_hours")
     _warn_follow_up(number, config, warning)
+    if number.once_per and number.once_per < number.cooldown and len(config.number) == 1:
+        warning("once_per", "has no effect: cooldown is longer, and there is no other number")
+    if number.once_per and number.message_again and number.once_per >= number.cooldown:
+        warning("message_again", "is never sent, since once_per allows one text")
     if sender_kind(number.sender, config.business.country) == "letters":
         text = "letters are one-way: nobody can reply, nor text STOP; say in the message what to do"
         warning("sender", text)
@@ -124,32 +135,14 @@ def _warn_follow_up(
         warning("quiet_follow_up", f"has no effect without {missing}")
 
 
-def _warn_messages(
-    index: int, number: NumberConfig, config: Config, found: Findings, measure: Measure | None
-) -> None:
-    for key in TEXT_KEYS:
-        if template := getattr(number, key):
-            text = compose.render(template, sample_subject(number, config.business))
-            _warn_text(text, found.of_number(index, key), config, found, measure)
-
-
-def _warn_text(
-    text: str, path: Path, config: Config, found: Findings, measure: Measure | None
-) -> None:
-    if config.business.name.casefold() not in text.casefold():
-        found.warning(path, "does not say who writes; put {{business.name}} in")
-    if not re.search(r"\bstop\b", text, re.IGNORECASE):
-        found.warning(path, 'does not say how to opt out; add "Reply STOP to opt out"')
-    if measure is None:
-        return
-    parts, encoding, offending = measure(text)
-    if offending:
-        shown = " ".join(repr(c) for c in offending[:8])
-        cost = "a segment holds 70 characters instead of 160"
-        found.warning(path, f"{shown} cannot be sent in GSM 03.38 but in {encoding}: {cost}")
-    if parts > 1:
-        size = f"{parts} segments with a name of usual length ({len(text)} characters)"
-        found.warning(path, f"is {size}; each is charged")
+def _warn_texts(config: Config, found: Findings, measure: Measure | None) -> None:
+    for linted in lint_config(config, measure):
+        path = linted.text.path
+        if path[0] == "number":
+            path = found.of_number(int(path[1]), str(path[2]))
+        for finding in linted.findings:
+            if finding.severity is Severity.WARNING:
+                found.warning(path, str(finding))
 
 
 def _is_address(host: str) -> bool:

@@ -12,8 +12,12 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from textback.config import Config
+from textback.config_contacts import Contacts
+from textback.config_inbox import InboxConfig
+from textback.config_keeping import Retention
 from textback.config_links import PbxConfig, SmscConfig
 from textback.config_numbers import Defaults, Hours, NumberConfig
+from textback.config_optout import OptOut
 from textback.config_tables import (
     Agi,
     Business,
@@ -24,6 +28,7 @@ from textback.config_tables import (
     Never,
     StoreConfig,
 )
+from textback.config_tell import KeywordConfig, NotifyConfig, WebhookConfig
 from textback.config_values import duration_text
 from textback.phone import printable
 
@@ -36,14 +41,21 @@ TABLES: dict[str, type[BaseModel]] = {
     "agi": Agi,
     "limits": Limits,
     "never": Never,
+    "optout": OptOut,
+    "inbox": InboxConfig,
+    "contacts": Contacts,
+    "retention": Retention,
     "pbx": PbxConfig,
     "smsc": SmscConfig,
     "defaults": Defaults,
     "number": NumberConfig,
     "message": NamedMessage,
+    "webhook": WebhookConfig,
+    "notify": NotifyConfig,
+    "keyword": KeywordConfig,
 }
 #: Tables that may be there more than once, written [[name]].
-REPEATED = ("pbx", "smsc", "number", "message")
+REPEATED = ("pbx", "smsc", "number", "message", "webhook", "notify", "keyword")
 
 #: pydantic's error type -> what to say; {ctx} is filled from the error.
 _SENTENCES = {

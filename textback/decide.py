@@ -26,7 +26,7 @@ from datetime import datetime, timedelta
 
 from textback import breaker, follow_up
 from textback.answer import Check
-from textback.case import Case, History, caller_of
+from textback.case import Case, History, Past, caller_of
 from textback.config import Config
 from textback.gates import GATES, OFFER_GATES
 from textback.model import (
@@ -42,7 +42,7 @@ from textback.model import (
     Verdict,
 )
 
-__all__ = ["GATES", "History", "caller_of", "decide", "decide_offer", "explain_gates"]
+__all__ = ["GATES", "History", "Past", "caller_of", "decide", "decide_offer", "explain_gates"]
 
 
 #: Facts before the end that may decide once the dialplan has called the call missed: its word
@@ -50,7 +50,7 @@ __all__ = ["GATES", "History", "caller_of", "decide", "decide_offer", "explain_g
 _TOLD = frozenset({Phase.HINTED, Phase.RING_TIMEOUT, Phase.VOICEMAIL})
 
 
-def decide(call: Call, history: History, rules: Config, now: datetime) -> Verdict | None:
+def decide(call: Call, history: Past, rules: Config, now: datetime) -> Verdict | None:
     """The verdict on a call by this fact; None: a later fact decides, or there is none to make.
 
     `now` is aware UTC. Never raises for anything a caller or a PBX may send.
@@ -62,9 +62,7 @@ def decide(call: Call, history: History, rules: Config, now: datetime) -> Verdic
     return None if isinstance(made, Skip) and not call.final else made
 
 
-def decide_offer(
-    call: Call, history: History, rules: Config, now: datetime, message: str
-) -> Verdict:
+def decide_offer(call: Call, history: Past, rules: Config, now: datetime, message: str) -> Verdict:
     """The verdict on a text the caller has just asked for, by pressing a key.
 
     `call` is how the call stands, or as much of it as the dialplan told; `message` names the
@@ -96,7 +94,7 @@ def _send(case: Case, gates: tuple[Gate, ...]) -> Send:
         sender=number.sender or number.did,
         text=case.text,
         expires=min(case.call.at.utc, case.asked_at) + timedelta(seconds=case.max_age[1]) + wait,
-        route=number.smsc,
+        route=case.config.router.new(number.sender or number.did, caller, number.did),
         shadow=case.config.mode == "shadow",
         kind=case.kind,
         due=case.due if wait else None,

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
 import structlog
 
+from textback.fleet import Fleet
 from textback.lane import Gateway, Lane
 from textback.model import (
     Moment,
@@ -48,8 +49,10 @@ class Delivery:
         observer: Observer | None = None,
         clock: Callable[[], Moment] = Moment.now,
         jitter: Callable[[], float] = random.random,
+        fleet: Fleet | None = None,
     ) -> None:
-        """`segments(route, text)`: the parts a text takes there; `rules(route)`: how patient."""
+        """`segments(route, text)`: the parts a text takes there; `rules(route)`: how patient;
+        `fleet`: which routes carry now (None: each its own, whatever happens to it)."""
         self._store = store
         self._started: dict[int, float] = {}
         self._rules = rules or (lambda _: RetryRules())
@@ -66,6 +69,8 @@ class Delivery:
                 clock=clock,
                 jitter=jitter,
                 started=self._started,
+                fleet=fleet,
+                wake_others=self._wake_lanes,
             )
             for first, gateway in ((n == 0, g) for n, g in enumerate(gateways))
         ]
@@ -78,6 +83,11 @@ class Delivery:
             self._started[row_id] = since
         for lane in self.lanes:
             lane.wake()
+
+    def _wake_lanes(self, names: Collection[str]) -> None:
+        for lane in self.lanes:
+            if lane.name in names:
+                lane.wake()
 
     async def run(self) -> None:
         """Until `stop` has done its work, or cancelled.
@@ -97,9 +107,9 @@ class Delivery:
         if self._running is not None:
             await asyncio.wait([self._running])
 
-    async def late(self, row_id: int, submission: Submission) -> None:
-        """The answer to a submission that came back `Unsure`. Raises StoreError."""
-        state = await self._store.record_late(row_id, submission, self._clock().utc)
+    async def late(self, row_id: int, submission: Submission, route: str = "") -> None:
+        """The answer of `route` to a submission that came back `Unsure`. Raises StoreError."""
+        state = await self._store.record_late(row_id, submission, self._clock().utc, route)
         result = type(submission).__name__.lower()
         log.info("text_answered_late", row=row_id, result=result, state=state.value)
         self.kick()
@@ -111,6 +121,8 @@ class Delivery:
         while True:
             try:
                 found = await self._store.recover(self._clock().utc, resend)
+                # The configuration may be another than when these were written.
+                await self._store.forget_routes()
             except StoreError as error:
                 await asyncio.sleep(self._outage.failed(error, 0))
             else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Any
@@ -24,6 +24,7 @@ from ami_listener.wire import event_name, parse_headers
 from textback import wiring
 from textback.config import Config, PbxConfig, SmscConfig
 from textback.doctor import Check, fail, ok, warn
+from textback.doctor_desk import check_phone
 
 #: Seconds for FullyBooted to come after a login on an Asterisk that is up.
 BOOT_WAIT = 3.0
@@ -87,9 +88,11 @@ def not_asked(area: str, table: PbxConfig | SmscConfig, config: Config) -> Check
     )
 
 
-async def check_pbx(pbx: PbxConfig, *, listen: float, seen: bool) -> AsyncIterator[Check]:
-    """Connect, log in, look at the permissions; unless calls were `seen` by the daemon, listen for
-    events for `listen` seconds."""
+async def check_pbx(
+    pbx: PbxConfig, *, listen: float, seen: bool, phones: Sequence[str] = ()
+) -> AsyncIterator[Check]:
+    """Connect, log in, look at the permissions and its desk `phones`; unless calls were `seen` by
+    the daemon, listen for events for `listen` seconds."""
     area = f"ami {pbx.name}"
     settings = wiring.pbx_settings(pbx)
     heard = _Heard()
@@ -99,7 +102,7 @@ async def check_pbx(pbx: PbxConfig, *, listen: float, seen: bool) -> AsyncIterat
             yield ok(area, f"reached {pbx.host}:{pbx.port}, AMI {connection.ami_version}")
             await connection.login()
             yield ok(area, f"logged in as {pbx.username}")
-            for check in await _permissions(area, pbx, connection):
+            for check in await _permissions(area, pbx, connection, phones):
                 yield check
             if seen:
                 return
@@ -130,7 +133,9 @@ class _Heard:
             self.call.set()
 
 
-async def _permissions(area: str, pbx: PbxConfig, connection: Connection) -> list[Check]:
+async def _permissions(
+    area: str, pbx: PbxConfig, connection: Connection, phones: Sequence[str]
+) -> list[Check]:
     booted = await connection.wait_booted(BOOT_WAIT)
     try:
         granted = await check_permissions(connection, pbx.username, ACTION_WAIT)
@@ -171,6 +176,11 @@ async def _permissions(area: str, pbx: PbxConfig, connection: Connection) -> lis
             found.append(_blind(area, pbx))
     else:
         found.append(ok(area, "write = reporting: channels and presentation can be asked for"))
+    if phones and granted.missing_desk_actions:
+        told = f"not allowed: {', '.join(granted.missing_desk_actions)}"
+        cure = f"write = reporting,message; {MANAGER_FIX}"
+        found.append(warn(area, f"{told}: desk phones are told nothing", cure))
+    found += [await check_phone(area, endpoint, connection) for endpoint in phones]
     if granted.excess_actions:
         told = ", ".join(granted.excess_actions)
         found.append(

@@ -28,6 +28,14 @@ def smsc_by_daemon(smsc: SmscConfig, parts: Mapping[str, Any]) -> Check:
     if not isinstance(part, dict):
         return warn(area, "the running daemon does not know it", "systemctl reload textback")
     said = f"the daemon's bind is {part.get('state')}: {part.get('says')}"
+    standing, because = part.get("standing"), part.get("because")
+    if standing in ("down", "returning"):
+        said += f"; {standing} since {part.get('since')} ({because})"
+        if others := part.get("carried_by"):
+            said += f", {', '.join(others)} carries its texts"
+            return warn(area, said, _bind_fix(smsc))
+        if part.get("ok"):
+            return warn(area, said, "textback routes; nothing else may carry its texts")
     return ok(area, said) if part.get("ok") else fail(area, said, _bind_fix(smsc))
 
 

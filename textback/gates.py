@@ -31,10 +31,15 @@ GATES: tuple[tuple[str, Check], ...] = (
     ("own_number", caller.not_own),
     ("staff", caller.not_staff),
     ("blocked", caller.not_blocked),
+    ("do_not_text", caller.may_be_texted),
+    ("callers", caller.of_those_meant),
     ("opted_out", caller.not_opted_out),
     ("landline", caller.not_landline),
     ("country", caller.of_our_countries),
     ("cooldown", text.cooled_down),
+    ("once_per", text.first_in_once_per),
+    ("robot", text.no_robot),
+    ("auto_limit", text.below_auto_limit),
     (
         "cap_minute",
         text.below_cap(Reason.CAP_MINUTE, "per_minute", lambda h: h.last_minute, "minute"),
@@ -54,5 +59,7 @@ GATES: tuple[tuple[str, Check], ...] = (
 OFFER_GATES = tuple(
     (name, check)
     for name, check in GATES
-    if name not in {"seen_whole", "handled", "outcome", "waited", "staff", "cooldown", "quiet"}
+    if name
+    not in {"seen_whole", "handled", "outcome", "waited", "staff", "callers", "cooldown"}
+    | {"once_per", "quiet"}
 )

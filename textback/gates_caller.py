@@ -5,7 +5,7 @@ from __future__ import annotations
 from textback import phone, verstat
 from textback.answer import Answer, ok
 from textback.case import Case
-from textback.model import Presentation, Reason
+from textback.model import Presentation, Reason, TextKind
 from textback.phone import Kind
 from textback.verstat import Vouched
 
@@ -107,11 +107,38 @@ def not_blocked(case: Case) -> Answer:
     return Answer(Reason.BLOCKED if entry else None, value, rule)
 
 
+def may_be_texted(case: Case) -> Answer:
+    """Do the contacts not say that this caller is never to be texted?"""
+    contact = case.history.contact
+    rule = "no_text and contacts.no_text_tags"
+    if contact is None:
+        return ok("not in the contacts", rule)
+    tags = f", tags {', '.join(contact.all_tags)}" if contact.all_tags else ""
+    name = phone.printable(contact.name or "no name", 60)
+    value = phone.printable(f"{name} ({contact.source}{tags})", 200)
+    return Answer(Reason.CONTACT_NO_TEXT if contact.no_text else None, value, rule)
+
+
+def of_those_meant(case: Case) -> Answer:
+    """Is it one of the callers the number texts: anybody, those in the contacts, or the others?"""
+    meant = case.rules.callers
+    rule = f"callers = {meant}"
+    if meant == "anybody":
+        return ok("anybody", rule)
+    known = case.history.contact is not None
+    value = "in the contacts" if known else "not in the contacts"
+    return Answer(None if known == (meant == "known") else Reason.CALLERS, value, rule)
+
+
 def not_opted_out(case: Case) -> Answer:
-    """Has the caller not asked us to stop?"""
+    """Has the caller not asked us to stop, and is no reply open that may mean it?"""
     out = case.history.opted_out
-    value = phone.printable(out, 120) if out else "has not opted out"
-    return Answer(Reason.OPTED_OUT if out else None, value, "no opt-out on record")
+    if out:
+        return Answer(Reason.OPTED_OUT, phone.printable(out, 160), "no opt-out on record")
+    doubt = case.history.doubtful
+    if doubt and case.kind is not TextKind.OFFER:
+        return Answer(Reason.OPT_OUT_REVIEW, doubt, "no reply that may be an opt-out")
+    return ok("has not opted out", "no opt-out on record")
 
 
 def not_landline(case: Case) -> Answer:

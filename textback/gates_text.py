@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from textback import breaker, compose
 from textback.answer import Answer, Check, ok
-from textback.case import Case, History
+from textback.case import Case, Past
 from textback.config import duration_text
 from textback.model import Reason, TextKind
 
@@ -35,7 +36,45 @@ def cooled_down(case: Case) -> Answer:
     return Answer(Reason.COOLDOWN, f"{value}, and {len(recent)} in all", rule)
 
 
-def below_cap(reason: Reason, key: str, count: Callable[[History], int], span: str) -> Check:
+def first_in_once_per(case: Case) -> Answer:
+    """Had this caller no text for a missed call from any of our numbers within once_per?"""
+    window = case.rules.once_per
+    rule = f"once_per = {duration_text(window)}"
+    if not window:
+        return ok("any number of texts", rule + ", off")
+    last = case.history.last_anywhere
+    if last is None:
+        return ok("no text from any of our numbers", rule)
+    # A clock that was set back: the distance counts, as for the cooldown.
+    seconds = (case.asked_at - last).total_seconds()
+    ago = "ago" if seconds >= 0 else "ahead of the clock"
+    value = f"last text from any of our numbers {_span(abs(seconds))} {ago}"
+    return Answer(Reason.ONCE_PER if abs(seconds) < window else None, value, rule)
+
+
+def no_robot(case: Case) -> Answer:
+    """Does nothing speak for a machine that answers our texts?"""
+    why = case.history.robot
+    return Answer(Reason.ROBOT if why else None, why or "nothing speaks for one", "no machine")
+
+
+def below_auto_limit(case: Case) -> Answer:
+    """Have rules written fewer than limits.auto_limit texts to this caller from this number in
+    limits.auto_window?"""
+    most, window = case.config.limits.auto_limit, case.config.limits.auto_window
+    rule = f"auto_limit = {most} in {duration_text(window)}"
+    if not most:
+        return ok("not counted", "auto_limit = 0, off")
+    least, ahead = (
+        case.asked_at - timedelta(seconds=window),
+        case.asked_at + timedelta(seconds=window),
+    )
+    written = sum(least < at < ahead for at in case.history.automatic)
+    value = f"{written} automatic texts"
+    return Answer(Reason.AUTO_LIMIT if written >= most else None, value, rule)
+
+
+def below_cap(reason: Reason, key: str, count: Callable[[Past], int], span: str) -> Check:
     def check(case: Case) -> Answer:
         cap: int = getattr(case.config.limits, key)
         sent = count(case.history)

@@ -4,6 +4,7 @@
                              is down straight to intake, as a call of which only this is known
     optout optin offer       into a queue in memory, and from there to the disk
     lookup                   read from the store
+    reply                    to whoever sends desk phones' texts on (`desk_answers`)
 
 `take` never waits: the PBX is not to wait for our disk. What it has answered with OK is written as
 soon as the store can be written, at the latest at the end of the service.
@@ -13,16 +14,26 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
-from textback import hints
+from textback import answers, hints
 from textback.config import Config
 from textback.decide import decide_offer
-from textback.model import Call, Hint, HintKind, HookAnswer, HookResult, Moment, OutboxRow, Phase
+from textback.model import (
+    Call,
+    Hint,
+    HintKind,
+    HookAnswer,
+    HookResult,
+    Moment,
+    OutboxRow,
+    Phase,
+    PhoneText,
+)
 from textback.observer import Observer
 from textback.store.errors import StoreError, StoreUnavailableError
 from textback.store.outage import Outage
@@ -37,6 +48,12 @@ MOST_WAITING = 10_000
 READS = 4
 #: Calls kept that only hooks have told of.
 MOST_CALLS = 4_096
+
+
+class Answers(Protocol):
+    """`textback.desk_answers.DeskAnswers`."""
+
+    def answer(self, text: PhoneText, pbx: str) -> Coroutine[Any, Any, HookAnswer]: ...
 
 
 class PbxView(Protocol):
@@ -69,6 +86,7 @@ class HintDesk:
         *,
         on_call: Callable[[Call], None],
         on_queued: Callable[[OutboxRow, Hint], None] | None = None,
+        answers: Answers | None = None,
         observer: Observer | None = None,
         clock: Callable[[], Moment] = Moment.now,
         limit: int = MOST_WAITING,
@@ -78,6 +96,7 @@ class HintDesk:
         self._pbxs = pbxs
         self._on_call = on_call
         self._on_queued = on_queued
+        self._answers = answers
         self._observer = observer or Observer()
         self._clock = clock
         self._limit = limit
@@ -138,6 +157,17 @@ class HintDesk:
         except StoreError as error:
             return hints.refused(f"the store cannot be read: {error}")
         return replace(hints.OK, variables=hints.card_variables(card))
+
+    async def answer(self, text: PhoneText, peer: str) -> HookAnswer:
+        """A desk phone's text; see `agi.hooks.Desk`."""
+        if self._answers is None:
+            return hints.refused("no desk phones are served here")
+        try:
+            # The channel of a SIP MESSAGE is no call, which a link could know.
+            pbx = hints.which_pbx(text.pbx, peer, self._rules(), lambda _: False)
+        except hints.NotTold as reason:
+            return hints.refused(str(reason))
+        return await self._answers.answer(text, pbx)
 
     def _read(self, task: asyncio.Task[CallerCard | None]) -> None:
         self._reading.release()  # not before: a store that hangs has READS of them, no more
@@ -287,9 +317,11 @@ class HintDesk:
         cancelled: tuple[int, ...] = ()
         row: OutboxRow | None = None
         if hint.kind is HintKind.OPTOUT:
-            cancelled = await self._store.opt_out_by_hint(hint, caller, number, now)
+            scope = answers.scope_of(number, config)
+            cancelled = await self._store.opt_out_by_hint(hint, caller, number, now, scope=scope)
         elif hint.kind is HintKind.OPTIN:
-            await self._store.opt_in_by_hint(hint, caller, number, now)
+            scope = answers.scope_of(number, config)
+            await self._store.opt_in_by_hint(hint, caller, number, now, scope=scope)
         else:
             offered = await self._store.offer(
                 hint,

@@ -9,16 +9,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 import structlog
 
-from textback import optout, phone
-from textback.model import Receipt, Reply
+from textback import phone
+from textback.model import Incoming, OutboxRow, Receipt, Reply, Request
 from textback.observer import Observer
+from textback.reply_rules import PLAIN, ReplyRules
 from textback.store.errors import StoreError, StoreUnavailableError
+from textback.store.incoming import Taken
 from textback.store.outage import Outage
-from textback.store.replies import Kept, Word
+from textback.store.replies import Kept
 from textback.store.rows import Matched
 from textback.store.store import Store
 
@@ -29,6 +32,10 @@ R = TypeVar("R")
 
 #: Things in one transaction.
 BATCH = 200
+#: Seconds between two looks at texts that wait for parts: the wall clock may be set meanwhile.
+MIN_WAIT, MAX_WAIT = 0.05, 60.0
+#: Seconds until the next look when the store failed.
+AGAIN = 5.0
 
 
 class Batcher(Generic[T, R]):
@@ -98,15 +105,29 @@ class Inbox:
         store: Store,
         country: Callable[[], str],
         *,
+        rules: Callable[[], ReplyRules] = lambda: PLAIN,
         observer: Observer | None = None,
+        on_kept: Callable[[Incoming], None] | None = None,
+        on_answer: Callable[[OutboxRow], None] | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`country()`: ISO 3166, for numbers the carrier gives without a country code."""
+        """`country()`: ISO 3166, for numbers the carrier gives without a country code. `rules()`:
+        those in force. `on_kept` is told of every text that is on the disk, whole or taken with a
+        gap; `on_answer` of what a rule wrote back."""
         self._store = store
         self._country = country
+        self._rules = rules
         self._observer = observer or Observer()
+        self._on_kept = on_kept
+        self._on_answer = on_answer
+        self._clock = clock
         self._outage = Outage("inbox")
         self._receipts: Batcher[Receipt, Matched] = Batcher("store receipts", store.record_receipts)
-        self._replies: Batcher[Word, Kept] = Batcher("store replies", store.record_replies)
+        self._replies: Batcher[Reply, Kept] = Batcher("store replies", self._record)
+        self._answered: list[int] = []
+        self._stopping = False
+        self._news = asyncio.Event()
+        self._news.set()  # parts may wait since before the start
 
     async def receipt(self, receipt: Receipt) -> None:
         """On return it is on the disk. Raises StoreError: the carrier is to send it again."""
@@ -132,30 +153,114 @@ class Inbox:
             note=found.note,
         )
 
-    async def reply(self, reply: Reply) -> None:
-        """On return it is on the disk, and STOP is obeyed. Raises StoreError as `receipt` does."""
+    async def reply(self, reply: Reply) -> int:
+        """On return it is on the disk, and what it asks for is done; the number of its row, for
+        `answered`. Raises StoreError as `receipt` does."""
         reply = replace(reply, sender=self._full(reply.sender))
-        # A word stands alone; a part of a longer text is never one.
-        request = optout.read(reply.text) if reply.parts == 1 else None
-        word = Word(reply=reply, word=request.value if request else "")
         try:
-            kept = await self._replies.add(word)
+            kept = await self._replies.add(reply)
         except StoreError as error:
             self._outage.failed(error, 1)
             raise
         self._outage.over()
+        self._say(kept)
+        return kept.reply_id
+
+    def answered(self, reply_ids: Sequence[int]) -> None:
+        """The carrier is known to have our answers to these: what is like them is another text."""
+        self._answered += reply_ids
+        self._news.set()
+
+    async def run(self) -> None:
+        """Take texts as they are whose parts do not come in time, until `stop`."""
+        while not self._stopping:
+            self._news.clear()
+            try:
+                wait = await self._look()
+            except StoreError as error:
+                self._outage.failed(error, 1)
+                wait = AGAIN
+            try:
+                async with asyncio.timeout(wait):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+        try:
+            await self._settle()
+        except StoreError as error:
+            # What is not noted is in doubt: shown once should the carrier repeat it.
+            self._outage.failed(error, 1)
+
+    async def stop(self) -> None:
+        """Have `run` note what the carrier was last known to have, and end."""
+        self._stopping = True
+        self._news.set()
+
+    async def _settle(self) -> None:
+        known, self._answered = self._answered, []
+        try:
+            await self._store.settle_replies(known)
+        except StoreError:
+            self._answered = known + self._answered
+            raise
+
+    async def _look(self) -> float | None:
+        """What is due is done; seconds until something is, None: nothing waits."""
+        await self._settle()
+        rules = self._rules()
+        for taken in await self._store.give_up_partials(rules, self._clock()):
+            self._tell(taken)
+        first = await self._store.oldest_partial()
+        if first is None:
+            return None
+        left = (first + rules.partial_after - self._clock()).total_seconds()
+        return max(MIN_WAIT, min(left, MAX_WAIT))
+
+    async def _record(self, found: Sequence[Reply]) -> Sequence[Kept]:
+        return await self._store.record_replies(found, self._rules())
+
+    def _say(self, kept: Kept) -> None:
+        reply = kept.reply
+        plain = {"sender": reply.sender, "recipient": reply.recipient, "route": reply.route}
+        if kept.repeat:
+            self._observer.reply_repeated()
+            log.info("reply_repeated", **plain, length=len(reply.text), part=reply.part)
+        elif kept.waits:
+            log.info("reply_part", **plain, part=reply.part, parts=reply.parts)
+            self._news.set()
+        for row_id in kept.cancelled if kept.text is None else ():
+            log.info("text_cancelled", row=row_id, reason="replied")
+        for taken in kept.given_up:
+            self._tell(taken)
+        if kept.taken is not None:
+            self._tell(kept.taken, kept.cancelled)
+
+    def _tell(self, taken: Taken, cancelled: Sequence[int] = ()) -> None:
+        """A text is whole, or was taken as it is."""
+        text, word = taken.text, taken.reading.request
         self._observer.reply()
+        if text.missing:
+            self._observer.reply_incomplete()
         log.info(
             "reply",
-            sender=reply.sender,
-            recipient=reply.recipient,
-            route=reply.route,
-            length=len(reply.text),
-            word=kept.word or None,
+            sender=text.sender,
+            recipient=text.recipient,
+            route=text.route,
+            length=len(text.text),
+            parts=text.parts,
+            missing=text.missing or None,
+            completed=taken.completed or None,
+            word=word.value if word else None,
+            review=taken.reading.review or None,
+            keyword=taken.reading.keyword or None,
         )
-        for row_id in kept.cancelled:
-            reason = "opted_out" if kept.word == "stop" else "replied"
+        for row_id in dict.fromkeys((*cancelled, *taken.cancelled)):
+            reason = "opted_out" if word is Request.STOP else "replied"
             log.info("text_cancelled", row=row_id, reason=reason)
+        if taken.answer is not None and self._on_answer is not None:
+            self._on_answer(taken.answer)
+        if self._on_kept is not None:
+            self._on_kept(text)
 
     def _full(self, number: str) -> str:
         if number.startswith("+"):

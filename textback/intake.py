@@ -8,14 +8,15 @@ commit for each ring. Facts that pile up while a commit runs share the next one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
 
 from textback import phone
+from textback.callback import Configured
 from textback.config import Config
-from textback.decide import History, caller_of, decide
+from textback.decide import Past, caller_of, decide
 from textback.model import (
     Call,
     CallKey,
@@ -30,7 +31,7 @@ from textback.model import (
 from textback.observer import Observer
 from textback.store.errors import StoreError, StoreUnavailableError
 from textback.store.outage import Outage
-from textback.store.rows import CallFact, Judged
+from textback.store.rows import CallFact, CaseChange, Judged
 from textback.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -54,16 +55,19 @@ class Intake:
         *,
         on_queued: Callable[[OutboxRow, Call], None] | None = None,
         kick: Callable[[], None] | None = None,
+        on_cases: Callable[[Sequence[CaseChange]], None] | None = None,
         observer: Observer | None = None,
         clock: Callable[[], Moment] = Moment.now,
         limit: int = 100_000,
     ) -> None:
         """`rules()` is the configuration in force; `on_queued(row, call)` tells of each new text,
-        `kick()` that there may be some; `limit`: facts kept in memory while the store fails."""
+        `kick()` that there may be some; `on_cases(changes)` of cases that were opened and closed;
+        `limit`: facts kept in memory while the store fails."""
         self._store = store
         self._rules = rules
         self._on_queued = on_queued
         self._kick = kick
+        self._on_cases = on_cases
         self._observer = observer or Observer()
         self._clock = clock
         self._limit = limit
@@ -187,9 +191,10 @@ class Intake:
             decide=self._judge(config, now) if call.phase in _DECIDING else None,
             shadow=config.mode == "shadow",
             called_back=called_back,
+            cases=Configured(config) if call.final else None,
         )
 
-    def _judge(self, config: Config, now: datetime) -> Callable[[Call, History], Verdict | None]:
+    def _judge(self, config: Config, now: datetime) -> Callable[[Call, Past], Verdict | None]:
         # The store adds what it knew of the call besides, so it is its call that is judged.
         return lambda call, history: decide(call, history, config, now)
 
@@ -212,6 +217,11 @@ class Intake:
             self._tell_verdict(name, call, result.verdict, result)
         for row_id in result.cancelled:
             log.info("text_cancelled", call=name, row=row_id)
+        for change in result.cases:
+            event = "case_opened" if change.opened else "case_closed"
+            log.info(event, call=name, case=change.case_id, stage=change.stage.value)
+        if result.cases and self._on_cases is not None:
+            self._on_cases(result.cases)
         if result.row is not None:
             self._observer.state(result.row.state)
             if result.row.state is OutboxState.HELD:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from textback.fleet import Fleet
 from textback.model import (
     Accepted,
     Later,
@@ -74,7 +75,10 @@ class Lane:
         clock: Callable[[], Moment],
         jitter: Callable[[], float],
         started: dict[int, float],
+        fleet: Fleet | None = None,
+        wake_others: Callable[[Collection[str]], None] = lambda _: None,
     ) -> None:
+        """`fleet`: which routes carry now; None: this one, whatever happens to it."""
         self.name = gateway.name
         self._store = store
         self._gateway = gateway
@@ -85,6 +89,8 @@ class Lane:
         self._clock = clock
         self._jitter = jitter
         self._started = started
+        self._fleet = fleet
+        self._wake_others = wake_others
         self._wake = asyncio.Event()
         self._stopping = False
         self._flying: set[asyncio.Task[Submission]] = set()
@@ -164,6 +170,18 @@ class Lane:
 
     def _claim(self) -> Claim:
         # Also without room: what has become too old is taken out of the queue.
+        among = self._fleet.among if self._fleet is not None else None
+        if self._fleet is not None and among is not None:
+            return Claim(
+                route=self.name,
+                others=self._others,
+                room=self._room(),
+                segments=self._segments,
+                idle=not self._flying,
+                among=among,
+                choose=self._fleet.router.choose,
+                down=self._fleet.down(),
+            )
         return Claim(
             route=self.name,
             others=self._others,
@@ -234,6 +252,8 @@ class Lane:
             # A fault of ours somewhere between here and the socket: bytes may have left.
             log.error("gateway_failed", route=self.name, row=row.id, exc_info=error)
             submission = Unsure(detail=f"internal error: {type(error).__name__}")
+        if self._fleet is not None:
+            self._fleet.answered(self.name, submission)
         self._finished.append(self._next(row, submission))
         self._wake.set()
 
@@ -248,6 +268,7 @@ class Lane:
             reason=reason,
             due=due,
             resend=state is OutboxState.UNCERTAIN and due is not None,
+            route=self.name,
         )
 
     def _tell(self, finished: Sequence[Finished], settled: Settled) -> None:
@@ -267,6 +288,16 @@ class Lane:
         for row in settled.claimed:
             self._observer.state(OutboxState.SENDING)
             log.debug("text_claimed", row=row.id, route=self.name, attempt=row.attempts)
+        if settled.moved:
+            self._wake_others(settled.moved)
+        for row_id in settled.refused:
+            self._started.pop(row_id, None)
+            self._observer.state(OutboxState.REFUSED)
+            log.warning("text_not_routed", row=row_id)
+        for row_id in settled.stopped:
+            self._started.pop(row_id, None)
+            self._observer.state(OutboxState.CANCELLED)
+            log.info("text_cancelled", row=row_id, reason="opted_out", at="submit time")
         for row_id in settled.expired:
             self._started.pop(row_id, None)
             self._observer.state(OutboxState.EXPIRED)

@@ -38,10 +38,12 @@ LIBRARY_LEVELS: Final = {
     "aiohttp": logging.WARNING,
     "aiosqlite": logging.WARNING,
     "alembic": logging.WARNING,
+    "apprise": logging.CRITICAL,  # its URLs are secrets; what became of a try is told by us
     "asyncio": logging.WARNING,
     "panoramisk": logging.ERROR,  # our link tells of connects and losses itself
     "smpplib": logging.ERROR,
     "sqlalchemy": logging.WARNING,
+    "urllib3": logging.WARNING,  # at debug it tells the paths that apprise asks, with their keys
 }
 
 #: Values that are never written, whatever they are.

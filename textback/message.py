@@ -4,12 +4,14 @@ Which template: the first of these that there is.
 
     the [[message]] the dialplan asked for      call.message
     for the second miss in the cooldown         message_again
+    the first tag the caller's contact has      messages_by_tag
     outside the number's hours                  after_hours_message
     else                                        message
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -43,8 +45,11 @@ class Chosen:
     note: str = ""  #: what the dialplan asked for and there is not
 
 
-def choose(number: NumberConfig, config: Config, call: Call, *, again: bool) -> Chosen:
-    """The template for a text about `call`; `again`: it is the second in the cooldown.
+def choose(
+    number: NumberConfig, config: Config, call: Call, *, again: bool, tags: Sequence[str] = ()
+) -> Chosen:
+    """The template for a text about `call`; `again`: it is the second in the cooldown; `tags`: of
+    the caller's contact.
 
     A name the configuration does not know is no reason to send nothing: the number's own message
     goes out, and the note says so.
@@ -57,6 +62,10 @@ def choose(number: NumberConfig, config: Config, call: Call, *, again: bool) -> 
         note = f"there is no [[message]] named {phone.printable(call.message)!r}"
     if again and number.message_again:
         return Chosen(number.message_again, "message_again", note)
+    for tag, name in number.messages_by_tag.items():
+        tagged = config.message_named(name) if tag in tags else None
+        if tagged is not None:
+            return Chosen(tagged.text, f"[[message]] {tagged.name} for {tag}", note)
     if number.after_hours_message and not is_open(number, config.business, call.at.utc):
         return Chosen(number.after_hours_message, "after_hours_message", note)
     return Chosen(number.message, "message", note)

@@ -24,6 +24,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from textback import __version__
+from textback.metrics_cases import CaseMetrics
+from textback.metrics_keeping import KeepingMetrics
+from textback.metrics_optout import OptOutMetrics
 from textback.model import Call, HookResult, OutboxState, Phase, Reason, ReceiptState
 from textback.observer import Observer
 
@@ -209,12 +212,31 @@ class Metrics(Observer):
         self._replies = Counter(
             "textback_replies", "Texts received from handsets", registry=self.registry
         )
+        self._incomplete = Counter(
+            "textback_replies_incomplete",
+            "Long texts from handsets of which parts did not come in time",
+            registry=self.registry,
+        )
+        self._repeated = Counter(
+            "textback_replies_repeated",
+            "Deliveries of a carrier that it had made before",
+            registry=self.registry,
+        )
         self._decide_to_submit = Histogram(
             "textback_decide_to_submit_seconds",
             "From the event that decided a call to its text being given to the carrier",
             buckets=SUBMIT_BUCKETS,
             registry=self.registry,
         )
+        self._desk_phones = Counter(
+            "textback_desk_phones",
+            "Texts handed to desk phones, by what came of it (told, not_told, given_up)",
+            ["result"],
+            registry=self.registry,
+        )
+        self.cases = CaseMetrics(self.registry)
+        self.optouts = OptOutMetrics(self.registry)
+        self.keeping = KeepingMetrics(self.registry)
         self._hooks = Counter(
             "textback_hooks",
             "Dialplan hooks answered, by hook and what TEXTBACK_RESULT was set to",
@@ -283,6 +305,10 @@ class Metrics(Observer):
         self._hooks.labels(hook, result.value).inc()
         self._hook_seconds.observe(seconds)
 
+    def desk_phone(self, result: str) -> None:
+        """A text was handed to a desk phone: "told", "not_told" (tried again), "given_up"."""
+        self._desk_phones.labels(result).inc()
+
     def watch_records(self, read: Callable[[], Iterable[CaughtUp]]) -> None:
         """Read what catch-up came to at each scrape."""
         self.registry.register(_Records(read))
@@ -312,6 +338,12 @@ class Metrics(Observer):
 
     def reply(self) -> None:
         self._replies.inc()
+
+    def reply_incomplete(self) -> None:
+        self._incomplete.inc()
+
+    def reply_repeated(self) -> None:
+        self._repeated.inc()
 
     def stock(self, counts: Mapping[OutboxState, int], oldest_queued: float) -> None:
         """What the store holds: texts by state, age in seconds of the oldest one waiting."""

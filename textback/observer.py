@@ -30,7 +30,13 @@ class Observer:
         """A delivery receipt is on the disk."""
 
     def reply(self) -> None:
-        """A text from a handset is on the disk."""
+        """A text from a handset is on the disk, whole or taken with a gap."""
+
+    def reply_incomplete(self) -> None:
+        """It has a gap: parts of it did not come in time."""
+
+    def reply_repeated(self) -> None:
+        """The carrier delivered again what it had delivered before."""
 
 
 class Both(Observer):
@@ -70,3 +76,11 @@ class Both(Observer):
     def reply(self) -> None:
         for one in self._all:
             one.reply()
+
+    def reply_incomplete(self) -> None:
+        for one in self._all:
+            one.reply_incomplete()
+
+    def reply_repeated(self) -> None:
+        for one in self._all:
+            one.reply_repeated()

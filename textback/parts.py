@@ -9,33 +9,47 @@ drain       no more events, what came is recorded, what was submitted is answere
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from ami_listener.actions import AmiError
 from ami_listener.link import LinkState, PbxLink
-from sms_gateway.link import Route
+from ami_listener.phones import PhoneLine
+from sms_gateway.link import Route, RouteState
 from textback import log as logging
 from textback import wiring
-from textback.alarms import Alarms
+from textback.alarms import Alarm, Alarms
 from textback.catchups import CatchUps
 from textback.config import Config, PbxConfig, SmscConfig
+from textback.contacts_desk import ContactsDesk
 from textback.crew import Crew
 from textback.delivery import Delivery
+from textback.desk import DeskPhones
+from textback.desk_answers import DeskAnswers
 from textback.dialplan import Dialplan
+from textback.fleet import Fleet
 from textback.heartbeat import Heartbeat
 from textback.hint_desk import HintDesk
 from textback.inbox import Inbox
 from textback.intake import Intake
+from textback.keeping_run import Keeper
 from textback.metrics import Metrics
-from textback.model import Call, Direction, Hint, OutboxRow, Phase
+from textback.metrics_routes import RouteMetrics
+from textback.model import Call, Direction, Hint, Moment, OutboxRow, Phase, Receipt
 from textback.notify import Notifier
 from textback.observer import Both
+from textback.overdue import Overdue
 from textback.standing import Standing
+from textback.store.errors import StoreError
+from textback.store.rows import CaseChange
 from textback.store.store import Store
 from textback.switch import Switch
+from textback.tell import Teller
 
 log = structlog.get_logger(__name__)
 
@@ -51,11 +65,21 @@ class Parts:
     ) -> None:
         self.config = config
         self.store = store
+        store.codes = lambda route: wiring.opt_out_codes(self.config, route)
         self.crew = crew
         self._notifier = notifier
         self._store_path = store_path
         self.metrics = Metrics(mode=config.mode)
-        self.alarms = Alarms(on_change=self._say_status)
+        self.teller = Teller(
+            store,
+            lambda: self.config,
+            on_failing=lambda why: self.alarms.happened(Alarm.TELLING_FAILED, why),
+        )
+        self.alarms = Alarms(on_change=self._say_status, tell=self.teller.happened)
+        store.watch(
+            on_events=self.teller.kick,
+            on_trouble=lambda why: self.alarms.happened(Alarm.STORE_FAILED, why),
+        )
         self.observer = Both(self.metrics, self.alarms)
         self.pbxs: dict[str, PbxLink] = {}
         self.routes: dict[str, Route] = {}
@@ -65,14 +89,32 @@ class Parts:
     # --- building -----------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.inbox = Inbox(self.store, lambda: self.config.business.country, observer=self.observer)
+        self._reply_rules = wiring.reply_rules(self.config)
+        self.inbox = Inbox(
+            self.store,
+            lambda: self.config.business.country,
+            rules=lambda: self._reply_rules,
+            observer=self.observer,
+            on_kept=lambda _: self.desk_phones.kick(),
+            on_answer=self._answered,
+        )
+        self.overdue = Overdue(self.store)
         self.intake = Intake(
             self.store,
             lambda: self.config,
             on_queued=self._queued,
             kick=self.kick,
+            on_cases=self._cases_changed,
             observer=self.observer,
         )
+        self.fleet = Fleet(
+            self.store,
+            self.config.router,
+            wiring.patience(self.config),
+            on_change=self._routes_changed,
+            on_down=lambda said: self.alarms.happened(Alarm.ROUTE_DOWN, said),
+        )
+        self.metrics.registry.register(RouteMetrics(self.fleet.figures))
         for smsc in self.config.smsc:
             self.routes[smsc.name] = self._route(smsc)
         self._build_delivery()
@@ -86,6 +128,7 @@ class Parts:
         )
         for pbx in self.config.pbx:
             self.pbxs[pbx.name] = self._link(pbx)
+        self.contacts = ContactsDesk(self.store, lambda: self.config, self.pbxs, errors=AmiError)
         self.standing = Standing(
             config=lambda: self.config,
             pbxs=self.pbxs,
@@ -98,7 +141,11 @@ class Parts:
             alarms=self.alarms,
             dialplan=self.dialplan,
             caught=self.catch_ups.standing,
+            fleet=self.fleet,
+            teller=self.teller,
         )
+
+        self.keeper = Keeper(self.store, lambda: self.config, on_purged=self.metrics.keeping.purged)
 
     def _build_delivery(self) -> None:
         self.switches = {name: Switch(route) for name, route in self.routes.items()}
@@ -108,15 +155,23 @@ class Parts:
             segments=lambda route, text: wiring.segments(self.config, route, text),
             rules=lambda route: wiring.retry_rules(self.config, route),
             observer=self.observer,
+            fleet=self.fleet,
         )
 
     def _build_dialplan(self) -> None:
+        self.desk_phones = DeskPhones(
+            self.store, lambda: self.config, self._phone_lines, on_told=self.metrics.desk_phone
+        )
+        self.desk_answers = DeskAnswers(
+            self.store, lambda: self.config, on_queued=self._desk_answered
+        )
         desk = HintDesk(
             self.store,
             lambda: self.config,
             self.pbxs,
             on_call=self._call,
             on_queued=self._offered,
+            answers=self.desk_answers,
             observer=self.observer,
         )
         make = partial(wiring.agi_server, desk=desk, on_answer=self.metrics.hook)
@@ -125,11 +180,25 @@ class Parts:
     def _route(self, smsc: SmscConfig) -> Route:
         return Route(
             wiring.route_settings(smsc, self.config.business.country),
-            on_receipt=wiring.or_not_now(self.inbox.receipt),
+            on_receipt=wiring.or_not_now(self._receipt),
             on_reply=wiring.or_not_now(self.inbox.reply),
-            on_late=lambda row_id, submission: self.delivery.late(row_id, submission),
-            on_state=self._say_status,
+            on_answered=self.inbox.answered,
+            on_late=lambda row, submission: self.delivery.late(row, submission, smsc.name),
+            on_state=partial(self._route_is, smsc.name),
         )
+
+    def _route_is(self, name: str, state: RouteState, detail: str) -> None:
+        bound, refused = state is RouteState.BOUND, state is RouteState.REFUSED
+        self.fleet.heard(name, bound, detail, refused=refused)
+        self._say_status()
+
+    async def _receipt(self, receipt: Receipt) -> None:
+        shared = wiring.receipt_routes(self.config, receipt.route)
+        await self.inbox.receipt(replace(receipt, shared=shared - {receipt.route}))
+
+    def _routes_changed(self) -> None:
+        self.delivery.kick()
+        self._say_status()
 
     def _link(self, pbx: PbxConfig) -> PbxLink:
         catch_up = self.catch_ups.add(pbx.name)
@@ -140,6 +209,8 @@ class Parts:
 
         def state(state: LinkState, _detail: str) -> None:
             catch_up.link_is(state)
+            if state is LinkState.UP:
+                self.desk_phones.link_up(pbx.name)
             self._say_status()
 
         return PbxLink(
@@ -155,10 +226,17 @@ class Parts:
             self.crew.start(f"smpp {name}", route.run())
         if self.routes:
             self.crew.start("delivery", self.delivery.run())
+        self.crew.start("routes", self.fleet.run())
+        self.crew.start("inbox", self.inbox.run())
         self.crew.start("intake", self.intake.run())
         self.crew.start("hints", self.dialplan.desk.run())
         self.crew.start("agi", self.dialplan.run())
+        self.crew.start("desk", self.desk_phones.run())
         self.crew.start("alarms", self.alarms.run())
+        self.crew.start("contacts", self.contacts.run())
+        self.crew.start("overdue", self.overdue.run())
+        self.crew.start("tell", self.teller.run())
+        self.crew.start("retention", self.keeper.run())
         for name, link in self.pbxs.items():
             self.crew.start(f"ami {name}", link.run())
             self.catch_ups.start(name)
@@ -166,9 +244,12 @@ class Parts:
         self.crew.start("heartbeat", heartbeat.run())
 
     def kick(self) -> None:
-        """There may be texts to send."""
+        """There may be texts to send, by a carrier or to a phone, and events to tell of."""
         log.debug("kicked")
         self.delivery.kick()
+        self.desk_phones.kick()
+        self.overdue.look()
+        self.teller.look_again()
 
     def size(self) -> dict[str, Any]:
         return {
@@ -193,8 +274,24 @@ class Parts:
         self.dialplan.desk.check(call)
         self.intake.put(call)
 
+    def _phone_lines(self) -> dict[str, PhoneLine]:
+        """The way to the desk phones of each PBX, as the configuration has it now."""
+        return {
+            pbx.name: PhoneLine(self.pbxs[pbx.name], host=pbx.host, sip_host=pbx.sip_host)
+            for pbx in self.config.pbx
+            if pbx.name in self.pbxs
+        }
+
+    def _desk_answered(self, row: OutboxRow, at: Moment) -> None:
+        self._send(row, "desk", at.steady)
+
     def _offered(self, row: OutboxRow, hint: Hint) -> None:
         self._send(row, f"{hint.pbx}:{hint.uniqueid}", hint.at.steady)
+
+    def _answered(self, row: OutboxRow) -> None:
+        """A rule wrote back to a handset."""
+        log.info("answer_queued", row=row.id, to=row.to, kind=row.kind.value)
+        self.delivery.kick(row.id)
 
     def _queued(self, row: OutboxRow, call: Call) -> None:
         # What waits on purpose, or was learnt late, says nothing about how fast we are.
@@ -207,6 +304,11 @@ class Parts:
         log.info("text_queued", row=row.id, to=row.to, sender=row.sender, state=row.state.value)
         self.delivery.kick(row.id, since=since)
 
+    def _cases_changed(self, changes: Sequence[CaseChange]) -> None:
+        self.metrics.cases.changed(changes)
+        if any(change.due is not None for change in changes):
+            self.overdue.look()
+
     def _say_status(self, *_: object) -> None:
         if self.pbxs or self.routes:
             self._notifier.status(self.standing.status_line())
@@ -216,12 +318,24 @@ class Parts:
     async def take_over(self, new: Config) -> list[str]:
         """Have `new` in force. Names of the links and routes that were ended or made anew."""
         old, self.config = self.config, new
+        self._reply_rules = wiring.reply_rules(new)
         self.metrics.mode(new.mode)
         self.dialplan.reload()
+        self.contacts.reload()
         pbxs = await self._exchange_pbxs(old)
+        if self.fleet.configure(self.config.router, wiring.patience(self.config)):
+            await self._forget_routes()
         smscs = await self._exchange_smscs(old)
+        await self.teller.reload()
         self.delivery.kick()
+        self.desk_phones.kick()
         return [*pbxs, *smscs]
+
+    async def _forget_routes(self) -> None:
+        try:
+            await self.store.forget_routes()
+        except StoreError as error:
+            log.warning("routes_not_forgotten", error=str(error))
 
     async def _exchange_pbxs(self, old: Config) -> list[str]:
         before = {p.name: wiring.pbx_key(p) for p in old.pbx}
@@ -277,7 +391,11 @@ class Parts:
 
     async def drain(self, seconds: float) -> None:
         """Stop in order; the routes may take `seconds`."""
+        await self.crew.end("retention")
         await self.crew.end("agi")
+        await self.crew.end("contacts")
+        await self.desk_answers.stop()
+        await self.crew.end("desk", self.desk_phones.stop())
         for name in list(self.pbxs):
             await self.catch_ups.end(name)
             await self.crew.end(f"ami {name}")
@@ -285,3 +403,6 @@ class Parts:
         await self.crew.end("intake", self.intake.stop())
         routes = [self.crew.end(f"smpp {n}", r.stop(seconds)) for n, r in self.routes.items()]
         await asyncio.gather(self.crew.end("delivery", self.delivery.stop()), *routes)
+        # Last: an answered unbind tells what the carriers have of our answers.
+        await self.crew.end("inbox", self.inbox.stop())
+        await self.crew.end("tell", self.teller.stop())

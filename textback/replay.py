@@ -69,6 +69,7 @@ class Texts:
     def __init__(self) -> None:
         self._recent: dict[tuple[str, str], deque[datetime]] = {}
         self._day: deque[tuple[datetime, str]] = deque()
+        self._last: dict[str, datetime] = {}
 
     def before(self, caller: str, number: str, now: datetime) -> History:
         while self._day and self._day[0][0] <= now - timedelta(days=1):
@@ -82,6 +83,8 @@ class Texts:
             last_hour=len(hour),
             last_day=len(self._day),
             recent_texts=recent,
+            automatic=recent,
+            last_anywhere=self._last.get(caller),
             adjacent=sum(to[:-ADJACENT] == caller[:-ADJACENT] for to in others),
             same_prefix=sum(to[:-PREFIX] == caller[:-PREFIX] for to in others),
         )
@@ -89,6 +92,7 @@ class Texts:
     def sent(self, caller: str, number: str, now: datetime) -> None:
         self._recent.setdefault((caller, number), deque(maxlen=RECENT)).appendleft(now)
         self._day.append((now, caller))
+        self._last[caller] = now
 
 
 class Replay(Iterator[ReplayRow]):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MINUTES = 24 * 60
@@ -50,6 +50,47 @@ class Week:
         if self.is_holiday(day):
             return False
         return any(s.opens <= minute < s.closes for s in self.days[day.weekday()])
+
+    def opened(self, day: date, zone: tzinfo) -> list[tuple[datetime, datetime]]:
+        """The spans that open on this day, as instants (UTC), in their order."""
+        if self.is_holiday(day):
+            return []
+        midnight = datetime.combine(day, time(), zone)
+        return [
+            (_on_the_wall(midnight, s.opens), _on_the_wall(midnight, s.closes))
+            for s in sorted(self.days[day.weekday()], key=lambda s: s.opens)
+        ]
+
+
+def _on_the_wall(midnight: datetime, minutes: int) -> datetime:
+    # Arithmetic within one zone is that of the clock on the wall, DST or not.
+    return (midnight + timedelta(minutes=minutes)).astimezone(UTC)
+
+
+#: Opening hours are looked for so far ahead.
+HORIZON = timedelta(days=366)
+
+
+def open_time_later(week: Week, zone: tzinfo, start: datetime, wait: timedelta) -> datetime | None:
+    """When `wait` of opening hours will have passed since `start` (aware), in UTC.
+
+    A wait that ends exactly at closing time ends then, not at the next opening. None: the hours do
+    not come together within `HORIZON`.
+    """
+    moment, left = start.astimezone(UTC), wait
+    day, last = moment.astimezone(zone).date() - timedelta(days=1), moment + HORIZON
+    while left > timedelta(0):
+        # A span of yesterday may run into today.
+        for opens, closes in week.opened(day, zone):
+            begin = max(moment, opens)
+            if closes - begin >= left:
+                return begin + left
+            if closes > begin:
+                moment, left = closes, left - (closes - begin)
+        day += timedelta(days=1)
+        if datetime.combine(day, time(), zone) > last:
+            return None
+    return moment
 
 
 ALWAYS = Week(days=((Span(0, DAY_MINUTES),),) * 7)

@@ -10,16 +10,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from textback import __version__
+from textback import __version__, tell_health
 from textback.alarms import Alarms
 from textback.catchup import Caught
 from textback.config import Config
 from textback.console.health import Health, PartHealth
 from textback.dialplan import Dialplan
+from textback.fleet import Fleet
 from textback.metrics import CaughtUp, Metrics, Part
+from textback.metrics_tell import TellMetrics
 from textback.model import Moment, OutboxState
 from textback.store.errors import StoreError
 from textback.store.store import Store
+from textback.tell import Teller
 
 #: Seconds the store has to answer a monitor.
 STORE_PATIENCE = 5.0
@@ -80,12 +83,15 @@ class Standing:
         alarms: Alarms,
         dialplan: Dialplan | None = None,
         caught: Callable[[], Mapping[str, Caught]] = dict,
+        fleet: Fleet | None = None,
+        teller: Teller | None = None,
     ) -> None:
         """`dead` names parts that should be alive; `facts` are (waiting, lost) of intake."""
         self._config = config
         self._pbxs = pbxs
         self._routes = routes
         self._dead = dead
+        self._fleet = fleet
         self._facts = facts
         self._store = store
         self._path = store_path
@@ -95,6 +101,9 @@ class Standing:
         if dialplan is not None:
             metrics.watch_agi(lambda: dialplan.counters)
         metrics.watch_alarms(alarms.table)
+        self._teller = teller
+        self._tellings = TellMetrics(teller.counts if teller is not None else dict)
+        metrics.registry.register(self._tellings)
         self._caught = caught
         metrics.watch_records(self.caught_up)
         metrics.watch(self.ami_parts, self.smpp_parts)
@@ -121,9 +130,14 @@ class Standing:
         """One line for `systemctl status`."""
         told: list[str] = [self._config().mode]
         told += [f"AMI {part.name} {part.state}" for part in self.ami_parts()]
-        told += [f"SMPP {part.name} {part.state}" for part in self.smpp_parts()]
+        told += [f"SMPP {p.name} {p.state}{self._carried(p.name)}" for p in self.smpp_parts()]
         told += [f"ALARM {raised.alarm.value}" for raised in self._alarms.standing]
         return "; ".join(told)
+
+    def _carried(self, name: str) -> str:
+        """Who carries for this route while it is down; "" while it does itself."""
+        others = self._fleet.instead(name) if self._fleet is not None else ()
+        return f" (carried by {', '.join(others)})" if others else ""
 
     async def exposition(self) -> bytes:
         """The body of /metrics; without the store's part when the store does not answer."""
@@ -132,7 +146,20 @@ class Standing:
         self._metrics.store_up.set(0 if isinstance(stock, str) else 1)
         if not isinstance(stock, str):
             self._metrics.stock(*stock)
+            await self._count_cases()
+        self._tellings.untold(await self._untold())
         return self._metrics.expose()
+
+    async def _count_cases(self) -> None:
+        try:
+            async with asyncio.timeout(STORE_PATIENCE):
+                counted = await self._store.case_counts(datetime.now(UTC))
+                opted = await self._store.optout_counts()
+        except (StoreError, TimeoutError):
+            self._metrics.store_up.set(0)
+        else:
+            self._metrics.cases.stock(*counted)
+            self._metrics.optouts.stock(*opted)
 
     async def health(self) -> Health:
         parts = [self._ami(name, link) for name, link in self._pbxs.items()]
@@ -141,6 +168,9 @@ class Standing:
         parts += await self._store_parts()
         if self._dialplan is not None and (agi := self._dialplan.health()) is not None:
             parts.append(agi)
+        if self._teller is not None:
+            telling = tell_health.part(self._teller, await self._untold())
+            parts += [telling] if telling is not None else []
         waiting, lost = self._facts()
         parts.append(
             PartHealth(
@@ -183,7 +213,10 @@ class Standing:
 
     def _smpp(self, name: str, route: SmppView) -> PartHealth:
         bound = route.state == "bound"
-        return PartHealth(f"smpp:{name}", bound, str(route.state), {"says": route.detail})
+        detail: dict[str, Any] = {"says": route.detail}
+        if self._fleet is not None:
+            detail |= self._fleet.told(name)
+        return PartHealth(f"smpp:{name}", bound, str(route.state), detail)
 
     async def _stock(self) -> tuple[Mapping[OutboxState, int], float] | str:
         """Texts by state and the age of the oldest waiting, in seconds; or why it is not known."""
@@ -196,6 +229,16 @@ class Standing:
         except TimeoutError:
             return f"no answer within {STORE_PATIENCE:g} s"
         return counts, max(0.0, _age(oldest)) if oldest else 0.0
+
+    async def _untold(self) -> tell_health.Untold:
+        """What others have still to be told; nothing when the store does not answer."""
+        if self._teller is None:
+            return {}
+        try:
+            async with asyncio.timeout(STORE_PATIENCE):
+                return await tell_health.untold(self._store, self._teller)
+        except (StoreError, TimeoutError):
+            return {}
 
     async def _store_parts(self) -> list[PartHealth]:
         stock = await self._stock()

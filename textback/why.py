@@ -17,6 +17,7 @@ from rich.text import Text
 
 from textback.log import escape
 from textback.model import (
+    CallbackCase,
     CallStory,
     Gate,
     OutboxRow,
@@ -58,6 +59,9 @@ _CALLLESS = {
     TextKind.OFFER: "the caller asked for it by a key, in a call that was not seen",
     TextKind.MISSED: "what is known of it is not kept any more",
     TextKind.FOLLOW_UP: "what is known of it is not kept any more",
+    TextKind.REPLY: "somebody of the business wrote it",
+    TextKind.CONFIRM: "it confirms what the handset asked for",
+    TextKind.HELP: "the handset asked for help",
 }
 
 _KIND_WORDS = {TextKind.OFFER: "Offered text ", TextKind.FOLLOW_UP: "Follow-up "}
@@ -97,8 +101,22 @@ def render(story: CallStory, *, mask: bool = False, zone: tzinfo | None = None) 
         parts.append(Padding(_gates(story.gates, mask), (0, 0, 0, 2), expand=False))
     for row in texts_of(story):
         parts += [Text(), _outbox(row, mask, zone)]
+    if story.case is not None:
+        parts += [Text(), _case(story.case, mask, zone)]
     parts += _what_happened(timeline(story), story.started, mask, zone)
     return Group(*parts)
+
+
+def _case(case: CallbackCase, mask: bool, zone: tzinfo | None) -> Text:
+    """The case the call belongs to, in a line; `textback cases show` has its story."""
+    _, words = readers(mask)
+    told = Text.assemble(("Case ", "bold"), (str(case.id), "bold cyan"), f": {case.stage.value}")
+    told.append(f", {case.misses} missed call" + ("s" if case.misses > 1 else ""))
+    if case.closed is not None:
+        told.append(f", closed by {escape(words(case.closed_by))} {_day(case.closed, zone)}")
+        return told
+    told.append(f", {escape(words(case.owner))}'s" if case.owner else ", nobody's")
+    return told.append(f", due {_day(case.due, zone)}" if case.due is not None else "")
 
 
 def render_text(

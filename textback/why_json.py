@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from textback.log import mask_number, mask_text
-from textback.model import CallStory, OutboxRow, StoryEvent, TextStory
+from textback.model import CallbackCase, CallStory, OutboxRow, StoryEvent, TextStory
 
 #: What Asterisk says for a caller who has no name.
 _NO_NAME = "<unknown>"
@@ -43,6 +43,7 @@ def as_dict(story: CallStory, *, mask: bool = False) -> dict[str, Any]:
         ],
         "text": outbox_dict(story.outbox, mask=mask) if story.outbox else None,
         "texts": [outbox_dict(row, mask=mask) for row in texts_of(story)],
+        "case": case_dict(story.case, mask=mask) if story.case else None,
         "source": story.source.value,
         "late": story.late,
         "gap": story.gap,
@@ -74,6 +75,34 @@ def _event_dicts(events: Sequence[StoryEvent], words: Callable[[str], str]) -> l
     return [
         {"at": _iso(event.at), "kind": event.kind, "text": words(event.text)} for event in events
     ]
+
+
+def case_dict(case: CallbackCase, *, mask: bool = False) -> dict[str, Any]:
+    """A case of a missed caller as plain JSON values; times in UTC."""
+    number, words = readers(mask)
+
+    return {
+        "case": case.id,
+        "caller": number(case.caller),
+        "number": number(case.number),
+        "stage": case.stage.value,
+        "misses": case.misses,
+        "opened": _iso(case.opened),
+        "missed": _iso(case.missed),
+        "texted": _iso(case.texted),
+        "replied": _iso(case.replied),
+        "owner": case.owner,
+        "due": _iso(case.due),
+        "closed": _iso(case.closed),
+        "closed_by": case.closed_by,
+        "spoken": _iso(case.spoken),
+        "note": words(case.note),
+        "calls": {
+            "first": case.first_call_id,
+            "last": case.last_call_id,
+            "closing": case.closing_call_id,
+        },
+    }
 
 
 def outbox_dict(row: OutboxRow, *, mask: bool = False) -> dict[str, Any]:

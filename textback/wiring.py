@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,24 +18,29 @@ from ami_listener.records.reader import RecordReader
 from ami_listener.records.settings import RecordSettings
 from ami_listener.settings import PbxSettings
 from ami_listener.tracker import Inbound
-from sms_gateway import encoding, receipts
+from sms_gateway import decoding, encoding, receipts
 from sms_gateway.inbound import NotNow
 from sms_gateway.settings import RouteSettings, client_context
-from textback import hints
+from textback import answers, desk_words, hints, keywords, optout
 from textback.config import Config, ConfigError, PbxConfig, SmscConfig
-from textback.model import HookResult
+from textback.failover import Patience
+from textback.model import HookResult, Piece, Reading
+from textback.recipients import Recipients
+from textback.reply_rules import ReplyRules
 from textback.retry import RetryRules
 from textback.store.errors import StoreError
+from textback.store.learning import Codes, same_code
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
-def or_not_now(keep: Callable[[T], Awaitable[None]]) -> Callable[[T], Awaitable[None]]:
+def or_not_now(keep: Callable[[T], Awaitable[R]]) -> Callable[[T], Awaitable[R]]:
     """`keep` for a route: a store that fails, which the inbox tells, is no defect to trace."""
 
-    async def kept(thing: T) -> None:
+    async def kept(thing: T) -> R:
         try:
-            await keep(thing)
+            return await keep(thing)
         except StoreError as error:
             raise NotNow from error
 
@@ -159,13 +167,39 @@ RECORD_KEYS = (
 
 def pbx_key(pbx: PbxConfig) -> dict[str, Any]:
     """What of a [[pbx]] makes a new link when it changes; the rest counts at once."""
-    return pbx.model_dump(exclude={"unknown_presentation", *RECORD_KEYS})
+    return pbx.model_dump(exclude={"unknown_presentation", "sip_host", *RECORD_KEYS})
+
+
+#: What of a [[smsc]] counts at once and leaves its bind alone.
+ROUTING_KEYS = (
+    *("senders", "countries", "prefixes", "backup", "failover_after", "return_after"),
+    *("receipt_group", "on_uncertain", "optout_status", "optout_receipt_codes"),
+)
 
 
 def smsc_keys(config: Config) -> dict[str, tuple[str, dict[str, Any]]]:
     """What of each [[smsc]] makes a new route when it changes; in order, the first is primary."""
     country = config.business.country
-    return {s.name: (country, s.model_dump(exclude={"on_uncertain"})) for s in config.smsc}
+    return {s.name: (country, s.model_dump(exclude={*ROUTING_KEYS})) for s in config.smsc}
+
+
+def patience(config: Config) -> dict[str, Patience]:
+    """How long each route may be in trouble, by name, in order."""
+    return {s.name: Patience(s.failover_after, s.return_after) for s in config.smsc}
+
+
+def receipt_routes(config: Config, route: str) -> frozenset[str]:
+    """The routes of whose texts a receipt that came in on `route` may speak: accounts of one
+    carrier that share their message ids."""
+    own = config.smsc_named(route)
+    if own is None:
+        return frozenset({route})
+    return frozenset({route}) | {
+        s.name
+        for s in config.smsc
+        if (own.receipt_group and s.receipt_group == own.receipt_group)
+        or (s.host.casefold(), s.system_id) == (own.host.casefold(), own.system_id)
+    }
 
 
 def retry_rules(config: Config, route: str) -> RetryRules:
@@ -180,6 +214,46 @@ def segments(config: Config, route: str, text: str) -> int:
     return encoding.measure(text, smsc.alphabet if smsc is not None else "gsm").parts
 
 
+def reply_rules(config: Config) -> ReplyRules:
+    """How texts that come in are put together, placed, understood and answered."""
+
+    def read(text: str, number: str) -> Reading:
+        reading = optout.read(text, config.optout.words)
+        keyword, word = keywords.match(text, config.keyword_rules, number)
+        return replace(reading, keyword=keyword, word=word) if keyword else reading
+
+    def label(did: str) -> str:
+        number = config.number_for(did) if did else None
+        return number.label if number is not None else ""
+
+    return ReplyRules(
+        join=lambda pieces: joined(config, pieces),
+        ours=Recipients(config).of,
+        read=read,
+        scope=lambda did: answers.scope_of(did, config),
+        answer=lambda text, reading, facts: answers.answer(text, reading, facts, config),
+        phones=lambda did: desk_words.phones_of(config, did),
+        label=label,
+        partial_after=timedelta(seconds=config.inbox.partial_after),
+        auto_limit=config.limits.auto_limit,
+        auto_window=config.limits.auto_window,
+    )
+
+
+def joined(config: Config, pieces: Sequence[Piece]) -> str:
+    """Neighbouring parts of one text, read as one: a character may be cut between two of them."""
+    told: list[str] = []
+    for (route, coding), run in groupby(pieces, lambda piece: (piece.route, piece.coding)):
+        if coding is None:
+            told += [piece.text for piece in run]
+            continue
+        smsc = config.smsc_named(route)
+        alphabet = smsc.alphabet if smsc is not None else "gsm"
+        octets = b"".join(piece.octets for piece in run)
+        told.append(decoding.decode(octets, coding, alphabet=alphabet))
+    return "".join(told)
+
+
 def measure(text: str) -> tuple[int, str, tuple[str, ...]]:
     """`compose.Measure`, by the alphabet nearly every carrier speaks."""
     size = encoding.measure(text)
@@ -190,6 +264,14 @@ def stored_forms(_route: str, message_id: str) -> frozenset[str]:
     """What a message id is kept under. The receipt's side alone is turned by `id_format`: turned on
     both, strangers would meet."""
     return receipts.stored_forms(message_id)
+
+
+def opt_out_codes(config: Config, route: str) -> Codes:
+    """Which of a carrier's codes mean that a handset opted out."""
+    smsc = config.smsc_named(route)
+    if smsc is None:
+        return Codes()
+    return Codes(smsc.optout_statuses, frozenset(map(same_code, smsc.optout_receipt_codes)))
 
 
 def check(config: Config) -> None:
