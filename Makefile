@@ -78,6 +78,8 @@ generated: venv ## write the sample configuration, the man pages and README's ta
 	@$(PY) -m textback.config_reference sample >conf/textback.toml
 	@$(PY) -m textback.config_reference man >conf/man/textback.toml.5
 	@$(PY) -m textback.cli_manual >conf/man/textback.1
+	@$(PY) -m textback.tell_reference schema >conf/textback-event.schema.json
+	@$(PY) -m textback.tell_reference man >conf/man/textback-webhooks.7
 	@$(PY) -m tests.lab.readme_table >README.md.new && mv README.md.new README.md
 
 # --- what they need -----------------------------------------------------------------------------
@@ -137,6 +139,9 @@ install: ## into /opt/textback, with units, man pages, completion, configuration
 	    install -D -m 644 "$$page" "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}" || exit 1; \
 	done
 	cd conf/asterisk && find . -type f -exec install -D -m 644 {} $(DESTDIR)$(SHAREDIR)/asterisk/{} \;
+	cd conf/texts && find . -type f -exec install -D -m 644 {} $(DESTDIR)$(SHAREDIR)/texts/{} \;
+	install -D -m 644 conf/textback-event.schema.json $(DESTDIR)$(SHAREDIR)/textback-event.schema.json
+	install -D -m 644 conf/voicemail-disclosure.txt $(DESTDIR)$(SHAREDIR)/voicemail-disclosure.txt
 	run() { (cd / && _TEXTBACK_COMPLETE=source_$$1 \
 	        $(DESTDIR)$(HOME_DIR)/venv/bin/python -I -c 'from textback.cli import main; main()'); }; \
 	    set -e; for to in bash:bash-completion/completions/textback zsh:zsh/site-functions/_textback \
