@@ -21,3 +21,20 @@ def no_logger_is_kept() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(structlog, "configure", without_cache)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def events_are_as_documented() -> Iterator[None]:
+    """Whichever test makes an event: its payload has the fields that webhooks are promised."""
+    from tests.fakes.shapes import require
+    from textback.store import events
+
+    values = events.values
+
+    def checked(event: Any, **given: Any) -> dict[str, Any]:
+        require(event)
+        return values(event, **given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(events, "values", checked)
+        yield

@@ -72,7 +72,8 @@ async def test_caller_who_replies_stop_is_not_texted_again(tmp_path: Path) -> No
                     break
 
         assert stories[0]["reason"] == "opted_out"
-        assert len(carrier.texts) == 1
+        confirmed = ["you get no more texts from us" in text.text for text in carrier.texts]
+        assert confirmed == [False, True]
 
 
 async def test_one_line_rings_while_another_is_answered(tmp_path: Path) -> None:

@@ -167,7 +167,10 @@ def test_caller_who_was_heard_of_gets_none(evening: Evening, name: str, reason: 
 
     assert first["state"] == "delivered"
     assert (second["state"], second["reason"]) == ("cancelled", reason)
-    assert len(evening.sent(name)) == 1
+    # STOP is confirmed, once.
+    confirmed = [t for t in evening.sent(name) if "you get no more texts from us" in t]
+    assert len(confirmed) == (name == "stopped")
+    assert len(evening.sent(name)) == 1 + len(confirmed)
 
 
 def test_second_missed_call_leaves_the_one_follow_up_as_it_is(evening: Evening) -> None:

@@ -202,7 +202,10 @@ def test_text_that_waits_is_cancelled(evening: Evening, name: str, reason: str) 
 
     assert first["verdict"] == "send"
     assert (first["text"]["state"], first["text"]["reason"]) == ("cancelled", reason)
-    assert evening.sent(name) == []
+    # STOP is confirmed, once.
+    confirmed = [t for t in evening.sent(name) if "you get no more texts from us" in t]
+    assert len(confirmed) == (name == "stopped")
+    assert evening.sent(name) == confirmed
 
 
 def test_later_call_that_cancelled_a_text_is_itself_an_answered_one(evening: Evening) -> None:

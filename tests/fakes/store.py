@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from textback.callback import is_missed
 from textback.decide import History
 from textback.model import (
     Accepted,
@@ -107,6 +108,23 @@ def send(to: str = CALLER, **changes: Any) -> Send:
     return replace(plain, **changes)
 
 
+class EveryMiss:
+    """Every missed call makes a case, due in two hours, of extension 101."""
+
+    def __init__(self, within: timedelta | None = timedelta(hours=2)) -> None:
+        self.within = within
+
+    def objection(self, call: Call) -> str:
+        missed = is_missed(call) and not call.handled and call.direction is Direction.INBOUND
+        return "" if missed else "not a missed call"
+
+    def due(self, number: str, missed: datetime) -> datetime | None:
+        return None if self.within is None else missed + self.within
+
+    def owner(self, number: str) -> str:
+        return "101"
+
+
 def fact(
     the_call: Call | None = None,
     verdict: Verdict | Callable[[History], Verdict | None] | None = None,
@@ -120,6 +138,7 @@ def fact(
         number=NUMBER,
         label="Main",
         decide=lambda _, history: said(history) if callable(said) else said,
+        cases=EveryMiss(),
     )
     return replace(plain, **changes)
 

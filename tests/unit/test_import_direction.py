@@ -22,7 +22,11 @@ PURE = (
     *(f"model/{path.stem}" for path in sorted((ROOT / "textback" / "model").glob("*.py"))),
     *("decide", "compose", "phone", "optout", "retry", "schedule"),
     *("answer", "case", "gates", "gates_call", "gates_caller", "gates_text"),
-    *("message", "quiet", "breaker", "verstat", "follow_up"),
+    *("message", "quiet", "breaker", "verstat", "follow_up", "past", "names", "robots"),
+    *("answers", "optout_words", "optout_sentences", "optout_import", "desk_words"),
+    *("contacts", "contacts_csv", "contacts_vcard"),
+    *("linter", "linting", "keeping", "keeping_spelling"),
+    *("keywords", "tell_rules", "tell_words", "tell_shapes"),
     *("figures", "advice", "advice_waits", "advice_numbers", "advice_verdicts", "recommend"),
 )
 IMPURE_IMPORTS = {

@@ -12,6 +12,8 @@ from ami_listener.journal import _LEVELS
 from sms_gateway.link import COUNTERS
 from textback.alarms import RULES, Alarm
 from textback.metrics import Metrics
+from textback.metrics_routes import RouteMetrics
+from textback.metrics_tell import TellMetrics
 from textback.model import OutboxState, Reason
 
 ROOT = Path(__file__).parents[2]
@@ -169,6 +171,8 @@ def test_every_metric_has_its_row() -> None:
     metrics.watch_agi(dict)
     metrics.watch_alarms(list)
     metrics.watch_records(list)
+    metrics.registry.register(TellMetrics(dict))
+    metrics.registry.register(RouteMetrics(list))
     exposed = re.findall(r"^# TYPE (\S+) ", metrics.expose().decode(), re.MULTILINE)
     rows = first_cells(section("Metrics"))
     assert sorted(rows) == sorted(exposed)

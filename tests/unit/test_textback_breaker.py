@@ -27,8 +27,8 @@ def test_the_two_blocks_do_not_close_for_each_other() -> None:
     assert not per_prefix("+12125550123", history, Limits()).hold
 
 
-def test_switched_off_it_still_tells_what_it_saw() -> None:
+def test_switched_off_nothing_is_counted() -> None:
     block = adjacent("+12125550123", History(adjacent=70), Limits(adjacent=0))
     assert not block.hold
-    assert block.value == "70 other callers of +121255501xx texted in the last hour"
+    assert block.value == "the callers of +121255501xx are not counted"
     assert block.rule == "adjacent = 0, off"

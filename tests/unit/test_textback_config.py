@@ -181,7 +181,8 @@ def test_a_number_abroad_is_found_as_its_own_trunk_spells_it() -> None:
 def test_callers_are_read_as_in_the_numbers_country_and_then_as_in_the_businesss() -> None:
     config = loads(
         BASE
-        + '\n[[number]]\ndid = "+442079460131"\n\n[[number]]\ndid = "5000"\nsender = "Acme"\n'
+        + '\n[[number]]\ndid = "+442079460131"\n'
+        + '\n[[number]]\ndid = "5000"\nsender = "Acme"\nreplies = false\n'
         + '\n[[number]]\ndid = "*"\n'
     )
     for received, countries in {

@@ -25,7 +25,11 @@ from textback.config_load import loads
         ('"pa55"', '"pa55"\nreceipts = false', "smsc.receipts: no text is ever known"),
         ('"pa55"', '"pa55"\nreceipts_by_text = true', "what then passes for a receipt"),
         ('"pa55"', '"pa55"\non_uncertain = "resend"', "up to 10 callers may get the same text"),
-        ("0100", '0100"\nsender = "AcmeDental', "number.sender: letters are one-way"),
+        (
+            "0100",
+            '0100"\nreplies = false\nsender = "AcmeDental',
+            "number.sender: letters are one-way",
+        ),
         ("0100", '0100"\ncooldown = "0s', "number.cooldown: is 0"),
         ("0100", '0100"\nring_timeout = "60s', "number.ring_timeout: after 1m most callers"),
         ("0100", '0100"\nmessage = "Hi! {{business.name}}', "does not say how to opt out"),
@@ -35,6 +39,14 @@ from textback.config_load import loads
         ('"+12125550100"', '"+12125550100"\noutcomes = []', "no call is ever texted"),
         ('"+12125550100"', '"+12125550100"\nenabled = false', "every number is switched off"),
         ('"+12125550100"', '"+12125550100"\nhours = { mon = "24h" }', "have no effect without"),
+        ("0100", '0100"\nonce_per = "1h', "number.once_per: has no effect: cooldown is longer"),
+        (
+            "0100",
+            '0100"\nonce_per = "3d"\nmessage_again = "{{business.name}} again, STOP',
+            "number.message_again: is never sent, since once_per",
+        ),
+        ('secret = "s', 'astdb = true\nastdb_sqlite = "/a"\nsecret = "s', "pbx.astdb: has no eff"),
+        ("[business]", '[contacts]\nfiles = ["none.csv"]\n[business]', "none.csv is not there"),
         ("0100", '0100"\nquiet = "skip', "number.quiet: has no effect without quiet_hours"),
         (
             "0100",
@@ -53,7 +65,7 @@ from textback.config_load import loads
         ),
         (
             "0100",
-            '0100"\nfollow_up = "{{business.name}} STOP"\nsender = "Acme',
+            '0100"\nfollow_up = "{{business.name}} STOP"\nreplies = false\nsender = "Acme',
             "number.follow_up: comes whoever would have replied",
         ),
         ("0100", '0100"\nfollow_up = "{{business.name}}', "follow_up: does not say how"),

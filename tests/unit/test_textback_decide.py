@@ -19,6 +19,7 @@ from textback.model import (
     DEFAULT_OUTCOMES,
     TEXTABLE_OUTCOMES,
     Call,
+    Contact,
     Direction,
     Moment,
     Outcome,
@@ -115,7 +116,8 @@ def test_shadow_mode_decides_and_marks_the_text() -> None:
 
 
 def test_the_sender_and_the_carrier_of_the_number_are_used() -> None:
-    made = verdict(rules=config(sender="212 555 0101", smsc="second"))
+    smscs = [{"name": n, "host": "h", "system_id": "x"} for n in ("first", "second")]
+    made = verdict(rules=config({"smsc": smscs}, sender="212 555 0101", smsc="second"))
     assert isinstance(made, Send)
     assert (made.sender, made.route) == ("+12125550101", "second")
     letters = verdict(rules=config(sender="AcmeDental"))
@@ -136,7 +138,7 @@ def test_the_name_the_network_shows_is_not_used() -> None:
     made = verdict()
     assert isinstance(made, Send)
     assert "evil" not in made.text
-    known = verdict(history=History(contact_name="Mary"))
+    known = verdict(history=History(contact=Contact(number="+12125550123", name="Mary")))
     assert isinstance(known, Send)
     assert known.text.startswith("Hi Mary,")
 

@@ -15,6 +15,7 @@ from textback.config_load import catch_all
 from textback.decide import GATES, History, decide_offer, explain_gates
 from textback.model import (
     Call,
+    Contact,
     Direction,
     Outcome,
     Phase,
@@ -110,6 +111,8 @@ def test_an_unanswered_call_is_texted_from_the_number_that_was_dialled() -> None
         (ahead(caller="5552345678"), {}, {}, Reason.SEND),  # no such area code yet
         # the history
         (ahead(), {"opted_out": "STOP on 1 May"}, {}, Reason.OPTED_OUT),
+        (ahead(), {"doubtful": "a reply waits for review"}, {}, Reason.OPT_OUT_REVIEW),
+        (ahead(), {"opted_out": "STOP", "doubtful": "a reply waits"}, {}, Reason.OPTED_OUT),
         (ahead(), {"last_text": NOW - timedelta(hours=23)}, {}, Reason.COOLDOWN),
         (ahead(), {"last_text": NOW - timedelta(hours=24)}, {}, Reason.SEND),
         (ahead(), {"last_text": NOW - timedelta(seconds=1)}, {"cooldown": 0}, Reason.SEND),
@@ -428,7 +431,11 @@ def test_nothing_a_caller_sends_breaks_the_verdict(
         waited=waited,
     )
     for rules in (config(), catch_all("US")):
-        known = History(contact_name=name, opted_out=tainted)
+        known = History(
+            contact=Contact(number="+12125550123", name=name, tags=(said,), source=context),
+            opted_out=tainted,
+            robot=tainted,
+        )
         offered = decide_offer(call, known, rules, NOW, said)
         assert all(g.value.isprintable() and g.rule.isprintable() for g in offered.gates)
         made = verdict(call, known, rules)
@@ -437,3 +444,131 @@ def test_nothing_a_caller_sends_breaks_the_verdict(
         if isinstance(made, Send):
             assert made.to.startswith("+")
             assert made.to[1:].isdigit()
+
+
+# --- contacts, once_per, machines ---------------------------------------------------------------
+
+KNOWN = Contact(
+    number="+12125550123", name="Ann Lee", tags=("regular",), vip=True, source="csv:a.csv"
+)
+
+
+def test_a_contact_that_is_not_to_be_texted_is_not_and_the_gate_says_who_says_so() -> None:
+    made = verdict(history=History(contact=replace(KNOWN, no_text=True)))
+    assert made is not None
+    assert made.reason is Reason.CONTACT_NO_TEXT
+    assert made.gates[-1].value == "Ann Lee (csv:a.csv, tags vip, regular)"
+
+
+@pytest.mark.parametrize(
+    ("callers", "contact", "reason"),
+    [
+        ("anybody", None, Reason.SEND),
+        ("anybody", KNOWN, Reason.SEND),
+        ("known", None, Reason.CALLERS),
+        ("known", KNOWN, Reason.SEND),
+        ("unknown", None, Reason.SEND),
+        ("unknown", KNOWN, Reason.CALLERS),
+    ],
+)
+def test_a_number_texts_the_callers_it_means(
+    callers: str, contact: Contact | None, reason: Reason
+) -> None:
+    made = verdict(history=History(contact=contact), rules=config(callers=callers))
+    assert made is not None
+    assert made.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("once_per", "ago", "reason"),
+    [
+        ("30d", timedelta(days=29), Reason.ONCE_PER),
+        ("30d", timedelta(days=31), Reason.SEND),
+        ("30d", timedelta(days=-29), Reason.ONCE_PER),
+        ("0", timedelta(minutes=1), Reason.SEND),
+    ],
+)
+def test_a_caller_gets_one_text_in_once_per_from_all_numbers_together(
+    once_per: str, ago: timedelta, reason: Reason
+) -> None:
+    made = verdict(history=History(last_anywhere=NOW - ago), rules=config(once_per=once_per))
+    assert made is not None
+    assert made.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("limit", "texts", "reason"),
+    [
+        (3, 3, Reason.AUTO_LIMIT),
+        (3, 2, Reason.SEND),
+        (0, 50, Reason.SEND),
+    ],
+)
+def test_a_caller_gets_so_many_automatic_texts_and_no_more(
+    limit: int, texts: int, reason: Reason
+) -> None:
+    history = History(automatic=tuple(NOW - timedelta(hours=n) for n in range(texts)))
+    made = verdict(history=history, rules=config({"limits": {"auto_limit": limit}}))
+    assert made is not None
+    assert made.reason is reason
+
+
+def test_automatic_texts_before_the_window_count_no_more() -> None:
+    history = History(automatic=(NOW - timedelta(hours=25),) * 20)
+    made = verdict(history=history, rules=config({"limits": {"auto_limit": 1}}))
+    assert isinstance(made, Send)
+
+
+def test_a_machine_is_not_texted() -> None:
+    made = verdict(history=History(robot="its last 3 answers are the same words"))
+    assert made is not None
+    assert made.reason is Reason.ROBOT
+
+
+MESSAGES = [{"name": "gold", "text": "Dear {{contact.name}}"}, {"name": "new", "text": "Welcome"}]
+
+
+@pytest.mark.parametrize(
+    ("tags", "vip", "changes", "text"),
+    [
+        (("regular",), False, {}, "plain"),
+        ((), True, {}, "Dear Ann Lee"),
+        (("new patient",), True, {}, "Dear Ann Lee"),
+        (("new patient",), False, {}, "Welcome"),
+        ((), True, {"message": "new"}, "Welcome"),
+    ],
+)
+def test_the_template_goes_by_the_contacts_tags(
+    tags: tuple[str, ...], vip: bool, changes: dict[str, Any], text: str
+) -> None:
+    rules = config(
+        {"message": MESSAGES},
+        message="plain",
+        messages_by_tag={"VIP": "gold", "New Patient": "new"},
+    )
+    known = replace(KNOWN, tags=tags, vip=vip)
+    made = verdict(replace(CALL, **changes), History(contact=known), rules)
+    assert isinstance(made, Send)
+    assert made.text == text
+
+
+@pytest.mark.parametrize(
+    ("cnam", "contact", "network", "name"),
+    [
+        ("use", None, "LEE, ANN", "Ann Lee"),
+        ("use", None, "WIRELESS CALLER", "there"),
+        ("use", None, "NEW YORK NY", "there"),
+        ("use", None, "6465550123", "there"),
+        ("use", KNOWN, "SOMEBODY ELSE", "Ann Lee"),
+        ("use", replace(KNOWN, name=""), "ACME LLC", "Acme Llc"),
+        ("ignore", None, "LEE, ANN", "there"),
+        ("ignore", KNOWN, "X", "Ann Lee"),
+    ],
+)
+def test_a_caller_is_greeted_by_contacts_then_by_the_network_where_allowed_then_by_the_fallback(
+    cnam: str, contact: Contact | None, network: str, name: str
+) -> None:
+    rules = config({"contacts": {"cnam": cnam}}, message="Hi {{contact.name}}")
+    made = verdict(replace(CALL, caller_name=network), History(contact=contact), rules)
+    assert isinstance(made, Send)
+    assert made.text == f"Hi {name}"

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from tests.unit.test_textback_hints import CALLER, DID, configuration, hint
 from textback import hints
+from textback.callback import Configured
 from textback.hint_desk import HintDesk
 from textback.model import (
     Call,
@@ -277,12 +278,12 @@ async def test_a_store_that_fails_for_a_while_loses_no_wish(
     async with site(tmp_path) as here:
         real, failures = here.store.opt_out_by_hint, 0
 
-        async def fails_first(*args: Any) -> tuple[int, ...]:
+        async def fails_first(*args: Any, **named: Any) -> tuple[int, ...]:
             nonlocal failures
             failures += 1
             if failures < 3:
                 raise StoreUnavailableError("disk full")
-            return await real(*args)
+            return await real(*args, **named)
 
         monkeypatch.setattr(here.store, "opt_out_by_hint", fails_first)
         monkeypatch.setattr("textback.store.outage.Outage.FIRST", 0.001)
@@ -326,7 +327,9 @@ async def test_lookup_tells_of_a_missed_call(tmp_path: Path) -> None:
             started=Moment(HOOK.at.utc - timedelta(hours=1), 0.0),
             gap=False,
         )
-        await here.store.judge(CallFact(call=ended, caller=CALLER, number=DID), HOOK.at.utc)
+        rules = Configured(configuration())
+        fact = CallFact(call=ended, caller=CALLER, number=DID, cases=rules)
+        await here.store.judge(fact, HOOK.at.utc)
         answer = await here.desk.look_up(HOOK, PEER)
 
     assert answer.result is HookResult.OK

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from tests.fakes.store import (
     sending,
 )
 from textback.inbox import Batcher, Inbox
-from textback.model import OutboxState, ReceiptState
+from textback.model import Incoming, OutboxState, ReceiptState
 from textback.observer import Observer
 from textback.store.errors import StoreError, StoreUnavailableError
 from textback.store.store import Store
@@ -31,7 +33,7 @@ class Watcher(Observer):
     def __init__(self) -> None:
         self.receipts: list[tuple[ReceiptState, bool]] = []
         self.states: list[OutboxState] = []
-        self.replies = 0
+        self.replies = self.incomplete = self.repeated = 0
 
     def receipt(self, state: ReceiptState, matched: bool) -> None:
         self.receipts.append((state, matched))
@@ -41,6 +43,12 @@ class Watcher(Observer):
 
     def reply(self) -> None:
         self.replies += 1
+
+    def reply_incomplete(self) -> None:
+        self.incomplete += 1
+
+    def reply_repeated(self) -> None:
+        self.repeated += 1
 
 
 @pytest.fixture
@@ -141,10 +149,10 @@ async def test_when_the_store_fails_the_carrier_is_told_and_the_log_once(
 ) -> None:
     record, failing = store.record_replies, [True]
 
-    async def full(found: Sequence[Any]) -> Any:
+    async def full(found: Sequence[Any], rules: Any) -> Any:
         if failing:
             raise StoreUnavailableError("disk full")
-        return await record(found)
+        return await record(found, rules)
 
     monkeypatch.setattr(store, "record_replies", full)
     inbox = Inbox(store, lambda: "US")
@@ -189,3 +197,94 @@ async def test_a_carrier_that_hangs_up_while_we_write_does_not_stop_the_writing(
     await stays
     with pytest.raises(asyncio.CancelledError):
         await gone
+
+
+# --- texts in parts -------------------------------------------------------------------------------
+
+
+class Clock:
+    """A wall clock that stands where it is put."""
+
+    def __init__(self) -> None:
+        self.now = at(60)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+async def test_a_text_whose_parts_do_not_come_is_taken_in_its_time(
+    store: Store, watcher: Watcher
+) -> None:
+    clock, kept = Clock(), asyncio.Queue[Incoming]()
+    inbox = Inbox(store, lambda: "US", observer=watcher, clock=clock, on_kept=kept.put_nowait)
+    task = asyncio.create_task(inbox.run(), name="inbox")
+    await inbox.reply(reply("Please ", reference=3, part=1, parts=2))
+    assert (kept.qsize(), watcher.replies) == (0, 0)
+    clock.now = at(60 + 600)
+    with capture_logs() as logs:
+        inbox.answered([])  # whatever wakes it
+        text = await kept.get()
+    assert (text.text, text.missing) == ("Please […]", 1)
+    assert (watcher.replies, watcher.incomplete) == (1, 1)
+    (said,) = [entry for entry in logs if entry["event"] == "reply"]
+    assert (said["parts"], said["missing"]) == (2, 1)
+    assert "Please" not in str(logs)
+    await inbox.stop()
+    await task
+
+
+async def test_parts_that_waited_before_the_start_are_taken_too(store: Store) -> None:
+    clock, kept = Clock(), asyncio.Queue[Incoming]()
+    await Inbox(store, lambda: "US").reply(reply("one ", reference=3, part=1, parts=2))
+    clock.now = at(5000)
+    inbox = Inbox(store, lambda: "US", clock=clock, on_kept=kept.put_nowait)
+    task = asyncio.create_task(inbox.run(), name="inbox")
+    assert (await kept.get()).missing == 1
+    await inbox.stop()
+    await task
+
+
+async def test_a_store_that_fails_does_not_end_the_looking(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, kept, failed = Clock(), asyncio.Queue[Incoming](), asyncio.Event()
+    clock.now = at(5000)
+    await store.record_reply(reply("one ", reference=3, part=1, parts=2))
+    give_up = store.give_up_partials
+
+    async def failing(rules: Any, now: datetime) -> Any:
+        if not failed.is_set():
+            failed.set()
+            raise StoreUnavailableError("disk full")
+        return await give_up(rules, now)
+
+    monkeypatch.setattr(store, "give_up_partials", failing)
+    inbox = Inbox(store, lambda: "US", clock=clock, on_kept=kept.put_nowait)
+    task = asyncio.create_task(inbox.run(), name="inbox")
+    await failed.wait()
+    inbox.answered([])
+    assert (await kept.get()).missing == 1
+    await inbox.stop()
+    await task
+
+
+async def test_what_the_carrier_has_is_noted_at_the_stop(store: Store, inbox: Inbox) -> None:
+    plain = reply("ok", session="a", raw=b"ok")
+    number = await inbox.reply(plain)
+    task = asyncio.create_task(inbox.run(), name="inbox")
+    inbox.answered([number])
+    await inbox.stop()
+    await task
+    again = await store.record_reply(replace(plain, session="b", at=at(90)))
+    assert not again.repeat
+
+
+async def test_a_repeat_is_counted_and_no_reply(
+    store: Store, inbox: Inbox, watcher: Watcher
+) -> None:
+    plain = reply("ok", session="a", raw=b"ok")
+    await inbox.reply(plain)
+    with capture_logs() as logs:
+        await inbox.reply(replace(plain, session="b", at=at(90)))
+    assert [entry["event"] for entry in logs] == ["reply_repeated"]
+    assert (watcher.replies, watcher.repeated) == (1, 1)

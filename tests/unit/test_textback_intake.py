@@ -11,14 +11,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.fakes.store import CALLER, NUMBER, at, call, hint, late
+from tests.fakes.store import CALLER, NUMBER, at, call, late
 from textback import intake as module
 from textback.config import Config
 from textback.intake import Intake
 from textback.model import (
     Call,
     Direction,
-    HintKind,
     Moment,
     OutboxRow,
     OutboxState,
@@ -330,16 +329,6 @@ async def test_a_call_the_dialplan_calls_missed_is_texted_at_once(
         intake.put(told)
         await watcher.saw(1)
         assert watcher.verdicts == [Reason.SEND]
-
-
-async def test_a_word_noted_while_the_link_was_down_is_judged_with_the_call(
-    store: Store, running: Running, watcher: Watcher
-) -> None:
-    await store.record_hint(hint(HintKind.HANDLED), caller_e164=CALLER, number=NUMBER, result="")
-    async with running() as intake:
-        intake.put(late())
-        await watcher.saw(1)
-    assert watcher.verdicts == [Reason.HANDLED]
 
 
 async def test_a_late_call_is_told_once(store: Store, running: Running, watcher: Watcher) -> None:

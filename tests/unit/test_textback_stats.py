@@ -186,7 +186,7 @@ async def test_the_time_to_the_carrier_runs_from_the_end_of_the_call(book: Book)
 
 async def test_a_reply_of_stop_is_no_reply(book: Book) -> None:
     await book.write(send())
-    await book.store.record_reply(reply("STOP", at=book.now), "stop")
+    await book.store.record_reply(reply("STOP", at=book.now))
     assert (await look(book)).replied == {}
 
 

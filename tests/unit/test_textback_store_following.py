@@ -43,7 +43,6 @@ from textback.model import (
     TextKind,
     Unsure,
 )
-from textback.store.replies import Word
 from textback.store.rows import RowFilter
 from textback.store.store import Store
 from textback.store.tables import attempts
@@ -109,7 +108,7 @@ async def test_it_is_written_with_its_text_and_waits(store: Store) -> None:
 
 async def test_the_story_tells_the_plan_and_its_end(store: Store) -> None:
     first, second = await planned(store)
-    await store.record_replies([Word(reply=reply("Hello"))])
+    await store.record_replies([reply("Hello")])
     assert first.call_id is not None
     told = await store.story(first.call_id)
     assert told.outbox == first
@@ -332,7 +331,7 @@ async def test_a_reply_cancels_it_however_the_carrier_spells_our_number(
     store: Store, ours: str
 ) -> None:
     second = await sent(store)
-    (kept,) = await store.record_replies([Word(reply=reply("Yes please", recipient=ours))])
+    (kept,) = await store.record_replies([reply("Yes please", recipient=ours)])
     assert kept.cancelled == (second.id,)
     assert await state(store, second) == (OutboxState.CANCELLED, "the caller replied")
     assert await due(store) == []
@@ -340,7 +339,7 @@ async def test_a_reply_cancels_it_however_the_carrier_spells_our_number(
 
 async def test_a_reply_leaves_a_first_text_that_waits(store: Store) -> None:
     first, second = await planned(store)
-    await store.record_replies([Word(reply=reply("Hello", part=2, parts=3, reference=7))])
+    await store.record_replies([reply("Hello", part=2, parts=3, reference=7)])
     assert (await store.text(first.id)).state is OutboxState.QUEUED
     assert (await store.text(second.id)).state is OutboxState.CANCELLED
 
@@ -350,14 +349,14 @@ async def test_a_reply_leaves_a_first_text_that_waits(store: Store) -> None:
 )
 async def test_somebody_elses_reply_does_not(store: Store, other: dict[str, str]) -> None:
     second = await sent(store)
-    (kept,) = await store.record_replies([Word(reply=reply("Yes", **other))])
+    (kept,) = await store.record_replies([reply("Yes", **other)])
     assert kept.cancelled == ()
     assert await due(store) == [second.id]
 
 
 async def test_stop_cancels_it(store: Store) -> None:
     second = await sent(store)
-    (kept,) = await store.record_replies([Word(reply=reply("STOP"), word="stop")])
+    (kept,) = await store.record_replies([reply("STOP")])
     assert kept.cancelled == (second.id,)
     assert await state(store, second) == (OutboxState.CANCELLED, "opted_out")
 
@@ -421,7 +420,7 @@ async def test_one_that_was_sent_is_not_cancelled(store: Store) -> None:
     second = await sent(store)
     await due(store)
     await store.turn([finished(second, Accepted(parts=(), at=at(2)))], None, at(AFTER + 1))
-    await store.record_replies([Word(reply=reply("Yes"))])
+    await store.record_replies([reply("Yes")])
     assert (await store.text(second.id)).state is OutboxState.ACCEPTED
 
 

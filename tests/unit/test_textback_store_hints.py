@@ -23,7 +23,7 @@ from tests.fakes.store import (
     hint,
     send,
 )
-from textback.decide import History
+from textback.decide import History, Past
 from textback.model import (
     Call,
     Gate,
@@ -76,71 +76,37 @@ async def ended(store: Store, heard: list[Call], **changes: Any) -> Judged:
 # --- joined to the call -----------------------------------------------------------------------
 
 
-async def test_a_hint_that_was_here_before_its_call_is_joined_when_that_ends(store: Store) -> None:
-    said = hint(HintKind.HANDLED)
-    await store.record_hint(said, caller_e164=CALLER, number=NUMBER, result="noted")
+async def test_a_wish_that_was_here_before_its_call_is_joined_when_that_ends(store: Store) -> None:
+    await store.opt_in_by_hint(hint(HintKind.OPTIN), CALLER, NUMBER, at(1))
     assert [h.call_id for h in await kept(store)] == [None]
     heard: list[Call] = []
     judged = await ended(store, heard)
-    assert judged.verdict == Skip(reason=Reason.HANDLED)
-    assert heard[0].handled == "agi"
     assert [h.call_id for h in await kept(store)] == [judged.call_id]
     story = await store.story(judged.call_id)
-    assert story.handled == "agi"
     told = [(e.kind, e.text) for e in story.events if e.kind == "dialplan"]
-    assert told == [("dialplan", "agi says that no text is wanted: noted")]
+    assert told == [("dialplan", "agi says that the caller wants texts again: had not opted out")]
 
 
-async def test_a_hint_finds_the_call_that_is_there(store: Store) -> None:
+async def test_a_wish_finds_the_call_that_is_there(store: Store) -> None:
     call_id = await store.record_fact(call(phase=Phase.RINGING))
-    await store.record_hint(hint(), caller_e164="", number="", result="", call_key=None)
-    await store.record_hint(hint(), caller_e164="", number="", result="", call_key=call().key)
-    assert [h.call_id for h in await kept(store)] == [call_id, call_id]
-    assert [h.caller for h in await kept(store)] == ["2125550123", "2125550123"]
+    await store.opt_in_by_hint(hint(HintKind.OPTIN), "", "", at(1))
+    assert [h.call_id for h in await kept(store)] == [call_id]
+    assert [h.caller for h in await kept(store)] == ["2125550123"]
 
 
-async def test_a_hint_about_a_uniqueid_of_another_pbx_or_another_day_is_nobodys(
+async def test_a_wish_with_a_uniqueid_of_another_pbx_or_another_day_is_nobodys(
     store: Store,
 ) -> None:
     for other in (
-        hint(HintKind.HANDLED, pbx="branch"),
-        hint(HintKind.HANDLED, at=Moment(at(-86_400 * 3), 0.0)),
-        hint(HintKind.HANDLED, uniqueid="1700000000.12"),
+        hint(HintKind.OPTIN, pbx="branch"),
+        hint(HintKind.OPTIN, at=Moment(at(-86_400 * 3), 0.0)),
+        hint(HintKind.OPTIN, uniqueid="1700000000.12"),
     ):
-        await store.record_hint(other, caller_e164=CALLER, number=NUMBER, result="")
+        await store.opt_in_by_hint(other, CALLER, NUMBER, at(1))
     heard: list[Call] = []
     judged = await ended(store, heard)
     assert judged.row is not None
     assert {h.call_id for h in await kept(store)} == {None}
-
-
-@pytest.mark.parametrize(
-    ("words", "handled", "missed"),
-    [
-        ([HintKind.HANDLED, HintKind.MISSED], "", "agi"),
-        ([HintKind.MISSED, HintKind.HANDLED], "agi", ""),
-        ([HintKind.MISSED, HintKind.MESSAGE], "", "agi"),
-    ],
-)
-async def test_of_handled_and_missed_the_last_word_counts(
-    store: Store, words: list[HintKind], handled: str, missed: str
-) -> None:
-    for number, kind in enumerate(words):
-        said = hint(kind, message=f"m{number}", at=Moment(at(number), 1000.0 + number))
-        await store.record_hint(said, caller_e164=CALLER, number=NUMBER, result="")
-    heard: list[Call] = []
-    await ended(store, heard)
-    assert (heard[0].handled, heard[0].told_missed, heard[0].message) == (handled, missed, "m1")
-
-
-async def test_what_the_tracker_heard_itself_counts_before_what_was_noted(store: Store) -> None:
-    await store.record_hint(
-        hint(HintKind.HANDLED, message="old"), caller_e164=CALLER, number=NUMBER, result=""
-    )
-    heard: list[Call] = []
-    await ended(store, heard, told_missed="UserEvent", message="new")
-    assert (heard[0].handled, heard[0].told_missed) == ("", "UserEvent")
-    assert heard[0].message == "new"
 
 
 async def test_a_fact_that_does_not_know_the_words_leaves_them(store: Store) -> None:
@@ -290,15 +256,14 @@ async def test_an_offer_starts_no_cooldown_of_missed_calls_and_counts_for_the_ca
 async def test_an_offer_is_decided_with_the_history_of_offers(store: Store) -> None:
     await store.judge(fact(), NOW)
     await offered(store, uniqueid="1.7")
-    asked: list[History] = []
+    asked: list[tuple[object, int]] = []
 
-    def decide(history: History) -> Skip:
-        asked.append(history)
+    def decide(past: Past) -> Skip:
+        asked.append((past.recent_texts, past.last_minute))
         return Skip(reason=Reason.COOLDOWN)
 
     await store.offer(hint(uniqueid="1.8"), CALLER, NUMBER, decide, now=at(30))
-    assert asked[0].recent_texts == (at(5),)
-    assert asked[0].last_minute == 2
+    assert asked == [((at(5),), 2)]
 
 
 async def test_what_was_asked_for_is_sent_even_when_somebody_answers(store: Store) -> None:
@@ -338,8 +303,8 @@ async def test_an_opt_in_by_key_lifts_it_and_is_on_record(store: Store) -> None:
 
 
 async def test_hostile_words_are_kept_harmless_and_short(store: Store) -> None:
-    evil = hint(HintKind.MESSAGE, message="'); DROP TABLE hints;--\x00" + "x" * 10_000)
-    await store.record_hint(evil, caller_e164="", number="", result="")
+    evil = hint(HintKind.OPTIN, message="'); DROP TABLE hints;--\x00" + "x" * 10_000)
+    await store.opt_in_by_hint(evil, "", "", at(1))
     (row,) = await kept(store)
     assert row.message.startswith("'); DROP TABLE hints;--\ufffdx")
     assert len(row.message) == 160

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, event, insert
 
 from tests.fakes.store import CALLER, NOW, NUMBER, at, call, fact, queued, send
+from textback import names
 from textback.model import (
     Direction,
     Moment,
@@ -152,15 +153,13 @@ async def test_neighbours_and_caps_are_counted_in_the_index_alone(store: Store) 
     wanted = "SEARCH outbox USING COVERING INDEX ix_outbox_history (created_at>? AND created_at<?)"
     assert wanted in near
     assert not [line for line in near if line.startswith("SCAN outbox")]
-    caps = await plan(store, module._HISTORY, **values)
+    caps = await plan(store, module._COUNTS, **values)
     assert caps.count(wanted) == 3
     assert not [line for line in caps if line.startswith("SCAN outbox")]
 
 
 async def test_earlier_texts_are_read_from_the_index_in_their_order(store: Store) -> None:
-    found = await plan(
-        store, module._RECENT, caller=CALLER, number=NUMBER, kind=TextKind.MISSED, shadow=False
-    )
+    found = await plan(store, module._TEXTS, caller=CALLER, shadow=False)
     assert found == ["SEARCH outbox USING INDEX ix_outbox_recipient_created_at (recipient=?)"]
     waits = await plan(
         store, module._FOLLOW_UP, caller=CALLER, number=NUMBER, now=NOW, shadow=False
@@ -178,8 +177,9 @@ async def test_a_card_and_a_late_call_are_found_by_index(store: Store) -> None:
     assert card == [
         "SEARCH calls USING INDEX ix_calls_caller_e164_started_at (caller_e164=? AND started_at<?)"
     ]
-    back = await plan(store, caller._CALLED_BACK, caller=CALLER)
-    assert back == ["SEARCH calls USING COVERING INDEX ix_calls_called_back (called_back=?)"]
+    (misses,) = await plan(store, caller._MISSES, caller=CALLER, fresh=NOW)
+    assert misses.startswith("SEARCH cases USING INDEX")
+    assert "(caller=?" in misses
     same = await plan(store, writing._NEAR, same="1.1", at_pbx="pbx", least=NOW, most=NOW)
     assert same[0] == "SEARCH calls USING INDEX ix_calls_uniqueid (uniqueid=?)"
     spoken = await plan(store, late._SPOKEN, call=1, since=NOW, caller=CALLER)
@@ -286,13 +286,13 @@ async def test_the_name_is_of_the_newest_call_that_has_one(store: Store) -> None
     ],
 )
 def test_a_name_is_fit_for_a_display_and_for_the_dialplan(raw: str, clean: str) -> None:
-    assert caller.clean(raw) == clean
+    assert names.clean(raw) == clean
 
 
 @given(st.text(max_size=200))
 def test_no_name_brings_anything_else(raw: str) -> None:
-    name = caller.clean(raw)
-    assert len(name) <= caller.MAX_NAME
+    name = names.clean(raw)
+    assert len(name) <= names.MAX_NAME
     assert name.isprintable()
     assert not set(name) & set('"$(){}[]&|,;\\<>=!`%\r\n\0')
-    assert caller.clean(name) == name
+    assert names.clean(name) == name

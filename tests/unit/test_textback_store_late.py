@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.store import CALLER, NOW, NUMBER, at, call, claim, fact, hint, late, send
+from tests.fakes.store import CALLER, NOW, at, call, claim, fact, late, send
 from textback.decide import History
 from textback.model import (
     Call,
     CallKey,
     Direction,
-    HintKind,
     Moment,
     OutboxState,
     Outcome,
@@ -222,17 +221,6 @@ async def test_what_the_late_source_does_not_tell_stays(store: Store) -> None:
     assert story.caller_name == "ADA"
     assert story.trail == ((0.5, "CEL: began"), (1.0, "rings"), (2.0, "CEL: x"))
     assert heard[0].presentation is Presentation.ALLOWED
-
-
-async def test_the_dialplans_words_bear_on_a_late_call(store: Store) -> None:
-    said = hint(HintKind.HANDLED)
-    await store.record_hint(said, caller_e164=CALLER, number=NUMBER, result="")
-
-    def decide(judged: Call, history: History) -> Verdict:
-        return Skip(reason=Reason.HANDLED) if judged.handled else send()
-
-    judged = await store.judge(replace(fact(late()), decide=decide), at(600))
-    assert judged.verdict == Skip(reason=Reason.HANDLED)
 
 
 async def test_words_said_to_an_open_call_bear_on_its_late_end(store: Store) -> None:

@@ -51,33 +51,32 @@ BY: dict[str, Any] = {"reason": "asked to", "by": "root", "now": at(10)}
 async def test_stop_opts_out_and_cancels_what_is_queued(store: Store) -> None:
     one, two = await queued(store, 2)
     (other,) = await queued(store, 1, to="+12125550199")
-    kept = await store.record_reply(reply("Stop!"), "stop")
+    kept = await store.record_reply(reply("Stop!"))
     assert kept.cancelled == (one.id, two.id)
     assert (await store.text(one.id)).reason == "opted_out"
     assert (await store.text(other.id)).state is OutboxState.QUEUED
     history = await store.history(CALLER, NUMBER, at(61))
-    assert history.opted_out == "Stop!, 2026-11-23 14:01 UTC"
+    assert history.opted_out == "wrote “Stop!”, 2026-11-23 14:01 UTC, every number"
 
 
 async def test_a_second_stop_keeps_the_first_date(store: Store) -> None:
-    await store.record_reply(reply("stop"), "stop")
-    await store.record_reply(reply("STOP", at=at(3600)), "stop")
+    await store.record_reply(reply("stop"))
+    await store.record_reply(reply("STOP", at=at(3600)))
     assert await store.opted_out() == [(CALLER, "stop", at(60))]
 
 
 async def test_start_lifts_the_opt_out_and_stop_sets_it_again(store: Store) -> None:
-    await store.record_reply(reply("stop"), "stop")
-    await store.record_reply(reply("start", at=at(70)), "start")
+    await store.record_reply(reply("stop"))
+    await store.record_reply(reply("start", at=at(70)))
     assert (await store.history(CALLER, NUMBER, at(71))).opted_out == ""
-    await store.record_reply(reply("stop", at=at(80)), "stop")
+    await store.record_reply(reply("stop", at=at(80)))
     assert await store.opted_out() == [(CALLER, "stop", at(80))]
 
 
 async def test_a_word_in_a_batch_counts_in_its_place(store: Store) -> None:
-    from textback.store.replies import Word
 
     words = ("stop", "start", "stop", "start")
-    await store.record_replies([Word(reply=reply(w), word=w) for w in words])
+    await store.record_replies([reply(w) for w in words])
     assert await store.opted_out() == []
 
 
@@ -88,13 +87,18 @@ async def test_opting_out_by_hand(store: Store) -> None:
     assert not await store.opt_in(CALLER, "root", at(2))
 
 
-async def test_every_part_of_a_long_reply_is_kept_with_its_reference(store: Store) -> None:
+async def test_a_long_reply_is_told_as_one_with_when_its_parts_came(store: Store) -> None:
     judged = await store.judge(fact(), NOW)
-    for part in (2, 1):
-        await store.record_reply(reply(f"part {part}", reference=77, part=part, parts=2))
+    for part, seconds in ((2, 60), (1, 62)):
+        words = reply(f"words {part}. ", reference=77, part=part, parts=2, at=at(seconds))
+        await store.record_reply(words)
     story = await store.story(judged.call_id)
-    told = [event.text for event in story.events if event.kind == "reply"]
-    assert told == ["part 2 (part 2 of 2)", "part 1 (part 1 of 2)"]
+    told = [(e.at, e.text) for e in story.events if e.kind == "reply"]
+    assert told == [
+        (at(60), "words 1. words 2.  (2 parts)"),
+        (at(60), "part 2 of 2 came"),
+        (at(62), "part 1 of 2 came"),
+    ]
 
 
 # --- verbs ------------------------------------------------------------------------------------
