@@ -184,7 +184,8 @@ def _place(pdu: Pdu, header: Header | None) -> tuple[int | None, int, int]:
     number = tlv.number(pdu.tlv(Tag.SAR_SEGMENT_SEQNUM))
     if reference is None or total is None or number is None or not 1 <= number <= total <= 255:
         return None, 1, 1
-    return reference, number, total
+    # Two octets by section 5.3.2.22; of more, no database has so large a number.
+    return reference & 0xFFFF, number, total
 
 
 # Reading a number costs more than all the rest of a receipt, and a text's parts, receipt and

@@ -65,5 +65,15 @@ def answer(incoming: Incoming, reading: Reading, facts: Facts, config: Config) -
 
 
 def scope_of(number: str, config: Config) -> str:
-    """The scope of an opt-out that was told to this number: "" is the whole business."""
-    return number if config.optout.scope == "number" else ""
+    """The scope of an opt-out that was told to this number: "" is the whole business.
+
+    Also where another number texts from the same sender: a handset knows the sender alone.
+    """
+    if config.optout.scope != "number" or not number:
+        return ""
+    own = config.number_for(number)
+    if own is None:
+        return number
+    others = (other for other in config.number if other.did != own.did)
+    seen = own.sender or own.did
+    return "" if any((other.sender or other.did) == seen for other in others) else number

@@ -1,13 +1,15 @@
 """Inbox: receipts and replies are on the disk before the carrier is told so.
 
 What comes while a commit runs shares the next one. When the store fails the carrier gets a
-temporary error and sends it again: it keeps what we cannot.
+temporary error and sends it again: it keeps what we cannot. What fails though the store works would
+fail for ever, so it is kept as it came (`store.unread`) and answered.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
@@ -36,6 +38,23 @@ BATCH = 200
 MIN_WAIT, MAX_WAIT = 0.05, 60.0
 #: Seconds until the next look when the store failed.
 AGAIN = 5.0
+
+
+@contextmanager
+def _our_faults() -> Iterator[None]:
+    """What fails though the store works is said to be the one thing's that it fails at."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except Exception as error:
+        raise StoreError(f"a fault of ours: {type(error).__name__}") from error
+
+
+def _unread(what: str, route: str, raw: bytes, error: StoreError) -> None:
+    log.error(
+        "kept_unread", what=what, route=route, octets=len(raw), error=str(error), exc_info=error
+    )
 
 
 class Batcher(Generic[T, R]):
@@ -122,7 +141,7 @@ class Inbox:
         self._on_answer = on_answer
         self._clock = clock
         self._outage = Outage("inbox")
-        self._receipts: Batcher[Receipt, Matched] = Batcher("store receipts", store.record_receipts)
+        self._receipts: Batcher[Receipt, Matched] = Batcher("store receipts", self._record_receipts)
         self._replies: Batcher[Reply, Kept] = Batcher("store replies", self._record)
         self._answered: list[int] = []
         self._stopping = False
@@ -132,7 +151,7 @@ class Inbox:
     async def receipt(self, receipt: Receipt) -> None:
         """On return it is on the disk. Raises StoreError: the carrier is to send it again."""
         try:
-            found = await self._receipts.add(receipt)
+            found = await self._kept_receipt(receipt)
         except StoreError as error:
             self._outage.failed(error, 1)
             raise
@@ -158,13 +177,44 @@ class Inbox:
         `answered`. Raises StoreError as `receipt` does."""
         reply = replace(reply, sender=self._full(reply.sender))
         try:
-            kept = await self._replies.add(reply)
+            kept = await self._kept_reply(reply)
         except StoreError as error:
             self._outage.failed(error, 1)
             raise
         self._outage.over()
         self._say(kept)
         return kept.reply_id
+
+    async def _kept_receipt(self, receipt: Receipt) -> Matched:
+        try:
+            return await self._receipts.add(receipt)
+        except StoreUnavailableError:
+            raise
+        except StoreError as error:
+            nothing: frozenset[str] = frozenset()
+            bare = replace(receipt, message_id="", id_forms=nothing, error="", done=None)
+            (found,) = await self._record_receipts([bare])
+            _unread("receipt", receipt.route, receipt.raw, error)
+            return found
+
+    async def _kept_reply(self, reply: Reply) -> Kept:
+        try:
+            return await self._replies.add(reply)
+        except StoreUnavailableError:
+            raise
+        except StoreError as error:
+            kept = await self._keep_unread(reply)
+            _unread("reply", reply.route, reply.raw, error)
+            return kept
+
+    async def _keep_unread(self, reply: Reply) -> Kept:
+        try:
+            with _our_faults():
+                return await self._store.keep_unread(reply)
+        except StoreUnavailableError:
+            raise
+        except StoreError:
+            return await self._store.keep_unread(reply, shown=False)
 
     def answered(self, reply_ids: Sequence[int]) -> None:
         """The carrier is known to have our answers to these: what is like them is another text."""
@@ -208,7 +258,7 @@ class Inbox:
         """What is due is done; seconds until something is, None: nothing waits."""
         await self._settle()
         rules = self._rules()
-        for taken in await self._store.give_up_partials(rules, self._clock()):
+        for taken in await self._given_up(rules, self._clock()):
             self._tell(taken)
         first = await self._store.oldest_partial()
         if first is None:
@@ -216,8 +266,27 @@ class Inbox:
         left = (first + rules.partial_after - self._clock()).total_seconds()
         return max(MIN_WAIT, min(left, MAX_WAIT))
 
+    async def _given_up(self, rules: ReplyRules, now: datetime) -> list[Taken]:
+        for only in ({}, {"most": 1}):
+            try:
+                with _our_faults():
+                    return await self._store.give_up_partials(rules, now, **only)
+            except StoreUnavailableError:
+                raise
+            except StoreError as error:
+                fault = error
+        # The first of them is the one: the others go on at the next look.
+        found = await self._store.give_up_unread(now)
+        _unread("partial reply", found[0].text.route if found else "", b"", fault)
+        return found
+
     async def _record(self, found: Sequence[Reply]) -> Sequence[Kept]:
-        return await self._store.record_replies(found, self._rules())
+        with _our_faults():
+            return await self._store.record_replies(found, self._rules())
+
+    async def _record_receipts(self, found: Sequence[Receipt]) -> Sequence[Matched]:
+        with _our_faults():
+            return await self._store.record_receipts(found)
 
     def _say(self, kept: Kept) -> None:
         reply = kept.reply

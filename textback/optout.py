@@ -33,7 +33,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from textback.model import Reading, Request
@@ -51,7 +51,7 @@ from textback.optout_sentences import (
 )
 from textback.optout_words import REAL_WORDS, VOCABULARIES
 
-__all__ = ["ENGLISH", "LANGUAGES", "Reading", "Request", "Words", "fold", "read"]
+__all__ = ["ENGLISH", "LANGUAGES", "Reading", "Request", "Words", "fold", "incomplete", "read"]
 
 #: Every language `[optout] languages` may name.
 LANGUAGES = tuple(VOCABULARIES)
@@ -193,6 +193,15 @@ def read(text: str, words: Words | None = None) -> Reading:
         return Reading(request=request, why=why)
     doubt = _doubt(said, words)
     return Reading(review=True, why=doubt) if doubt else Reading()
+
+
+def incomplete(reading: Reading) -> Reading:
+    """The same of a text of which a part is missing: what is there may be the end of any sentence
+    ("...is it at the bus" "stop"), so nothing is obeyed, and a person is to look at a stop."""
+    if reading.request is Request.STOP:
+        why = f"says “{reading.why}”, and a part is missing"
+        return replace(reading, request=None, review=True, why=why)
+    return replace(reading, request=None) if reading.request is not None else reading
 
 
 def _request(said: str, words: Words) -> tuple[Request | None, str]:

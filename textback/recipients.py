@@ -2,7 +2,8 @@
 
 it is the sender of one [[number]]           that sender, that number
 it is the sender of several                  that sender; which number it was for, the thread
-                                               knows from the text that is answered
+                                               knows from the text that is answered; without
+                                               one, the number that has it as its own did
 it is the did of a [[number]]                that did
 it is one of these spelt shorter or longer   the same: carriers leave out plus and country
 there is a [[number]] with did = "*"         the number in full, of that table
@@ -30,9 +31,9 @@ class Recipients:
         self._config = config
         self._senders: dict[str, set[str]] = {}
         for number in config.number:
-            if number.sender:
-                did = "" if number.did == CATCH_ALL else number.did
-                self._senders.setdefault(number.sender, set()).add(did)
+            did = "" if number.did == CATCH_ALL else number.did
+            if number.sender or did:
+                self._senders.setdefault(number.sender or did, set()).add(did)
         self._dids = [n.did for n in config.number if n.did != CATCH_ALL]
         self.of = lru_cache(maxsize=_REMEMBERED)(self._of)
 
@@ -54,7 +55,9 @@ class Recipients:
         return Ours(found.did, found.did) if found is not None else Ours(full, "")
 
     def _sent_by(self, sender: str) -> Ours:
-        return Ours(sender, _only(self._senders[sender]))
+        number = _only(self._senders[sender])
+        likely = sender if not number and sender in self._dids else ""
+        return Ours(sender, number, likely)
 
 
 def _only(found: Iterable[str]) -> str:

@@ -20,6 +20,7 @@ class Ours(NamedTuple):
 
     ours: str  #: as handsets see it: E.164 where that can be read, else a short code
     number: str  #: did of the [[number]] it belongs to, "" where that cannot be told
+    likely: str = ""  #: of several that of whom it is where no conversation tells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from sqlalchemy import (
     bindparam,
     case,
     insert,
+    literal_column,
     or_,
     select,
     update,
@@ -23,6 +24,7 @@ from textback.model import (
     CallKey,
     OutboxRow,
     OutboxState,
+    Outcome,
     Phase,
     Send,
     Source,
@@ -46,6 +48,23 @@ _VERDICT_WORDS = ("handled", "told_missed")
 _KEPT = (*_VERDICT_WORDS, "message", "verstat", "called_back")
 
 
+def _besides(label: str, query: str, column: Any) -> Any:
+    # Spelt out: SQLAlchemy names no table in RETURNING, and this needs to.
+    return literal_column(f"({query} = calls.id)", column.type).label(label)
+
+
+#: What the store knows of a call, told by the statement that writes the fact.
+_TOLD = (
+    calls.c.id,
+    calls.c.outcome,
+    calls.c.case_id,
+    *(calls.c[name] for name in _KEPT),
+    _besides("send", "SELECT send FROM verdicts WHERE call_id", verdicts.c.send),
+    _besides("reason", "SELECT reason FROM verdicts WHERE call_id", verdicts.c.reason),
+    _besides("text", "SELECT min(outbox.id) FROM outbox WHERE call_id", outbox.c.id),
+)
+
+
 @cache
 def _upsert(dialect: str, source: Source) -> Any:
     statement = insert_for(dialect, calls)
@@ -65,14 +84,16 @@ def _upsert(dialect: str, source: Source) -> Any:
         set_=changes,
         # A call that has ended is history: a late or repeated fact does not bring it back.
         where=calls.c.ended_at.is_(None),
-    ).returning(calls.c.id, *(calls.c[name] for name in _KEPT))
+    ).returning(*_TOLD)
 
 
-_BY_KEY = select(calls.c.id, *(calls.c[name] for name in _KEPT)).where(
+_BY_KEY = select(*_TOLD).where(
     calls.c.pbx == bindparam("pbx"),
     calls.c.boot == bindparam("boot"),
     calls.c.uniqueid == bindparam("uniqueid"),
 )
+#: What was decided and written of a call, by its number.
+BEFORE = select(*_TOLD).where(calls.c.id == bindparam("call"))
 _NEAR = (
     select(calls)
     .where(
@@ -94,7 +115,8 @@ _ADOPT = (
     )
     .values(boot=bindparam("begun"))
 )
-_DECIDED = select(verdicts.c.call_id).where(verdicts.c.call_id == bindparam("call_id"))
+_NEW_VERDICT = insert(verdicts)
+_NEW_NOTE = insert(operator_log)
 _NEW_TEXT = insert(outbox).returning(*outbox.c)
 
 
@@ -103,6 +125,11 @@ class Seen(NamedTuple):
 
     call_id: int
     call: Call
+    outcome: Outcome  #: as it is stored; another than the call's in a fact that came too late
+    case_id: int | None = None
+    send: bool | None = None  #: the verdict there was; None: there was none
+    reason: str = ""  #: of that verdict
+    text: int | None = None  #: the first text of the call there was, of any kind
 
 
 def values(fact: CallFact) -> dict[str, Any]:
@@ -165,7 +192,8 @@ def upsert(db: Connection, fact: CallFact) -> Seen:
             message=row.message,
             verstat=row.verstat,
         )
-    return Seen(int(row.id), call)
+    known = (row.outcome, row.case_id, row.send, row.reason or "", row.text)
+    return Seen(int(row.id), call, *known)
 
 
 def by_key(db: Connection, key: CallKey) -> int | None:
@@ -182,10 +210,6 @@ def near(
     return db.execute(_NEAR, where).one_or_none()
 
 
-def decided(db: Connection, call_id: int) -> bool:
-    return db.execute(_DECIDED, {"call_id": call_id}).first() is not None
-
-
 def write_verdict(
     db: Connection,
     call_id: int,
@@ -196,9 +220,8 @@ def write_verdict(
     due: datetime | None = None,
 ) -> Judged:
     """The verdict and, for a Send, its text. The call must not have a verdict yet."""
-    db.execute(
-        insert(verdicts), {"call_id": call_id, **verdict_values(fact.call.phase, verdict, now)}
-    )
+    new = {"call_id": call_id, **verdict_values(fact.call.phase, verdict, now)}
+    db.execute(_NEW_VERDICT, new)
     return with_text(db, call_id, fact.number, verdict, now, due=due)
 
 
@@ -263,7 +286,7 @@ def _follow(db: Connection, first: Row[Any], send: Send, now: datetime) -> None:
 def _note(db: Connection, row_id: int, verb: str, detail: str, now: datetime) -> None:
     """What a text began as, since its state and its due time move on."""
     said = {"at": now, "by": BY_RULE, "verb": verb, "row_id": row_id, "detail": detail}
-    db.execute(insert(operator_log), said)
+    db.execute(_NEW_NOTE, said)
 
 
 def new_text(
@@ -308,7 +331,7 @@ def record_verdict(
     db: Connection, fact: CallFact, verdict: Verdict, due: datetime
 ) -> OutboxRow | None:
     """A verdict made elsewhere. None: the call has one already, or there is no text."""
-    call_id = upsert(db, fact).call_id
-    if decided(db, call_id):
+    seen = upsert(db, fact)
+    if seen.send is not None:
         return None
-    return write_verdict(db, call_id, fact, verdict, fact.call.at.utc, due=due).row
+    return write_verdict(db, seen.call_id, fact, verdict, fact.call.at.utc, due=due).row

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, or_, select
+from sqlalchemy import Connection, Row, bindparam, func, literal, or_, select, text, true
 
 from textback.callback import CaseEvent
 from textback.model import Direction, OutboxState, Outcome, TextKind
@@ -38,29 +38,26 @@ FIRST_AFTER = (
     .order_by(cases.c.opened_at, cases.c.id)
     .limit(1)
 )
-ANSWERED_SINCE = (
-    select(calls.c.id, calls.c.answered_at, calls.c.ended_at, calls.c.channel, calls.c.called_back)
-    .where(
-        calls.c.caller_e164 == bindparam("caller"),
-        calls.c.started_at >= bindparam("least"),
-        calls.c.direction == Direction.INBOUND,
-        calls.c.outcome == Outcome.ANSWERED,
-        calls.c.answered_at >= bindparam("at"),
-        calls.c.ended_at.is_not(None),
-    )
-    .order_by(calls.c.answered_at)
-    .limit(1)
+_ANSWERED = select(
+    calls.c.id, calls.c.answered_at, calls.c.ended_at, calls.c.channel, calls.c.called_back
+).where(
+    calls.c.caller_e164 == bindparam("caller"),
+    calls.c.started_at >= bindparam("least"),
+    calls.c.direction == Direction.INBOUND,
+    calls.c.outcome == Outcome.ANSWERED,
+    calls.c.answered_at >= bindparam("at"),
+    calls.c.ended_at.is_not(None),
 )
-CALLED_BACK_SINCE = (
-    select(calls.c.id, calls.c.answered_at, calls.c.ended_at, calls.c.channel, calls.c.called_back)
-    .where(
-        calls.c.called_back == bindparam("caller"),
-        calls.c.called_back != "",
-        calls.c.answered_at >= bindparam("at"),
-    )
-    .order_by(calls.c.answered_at)
-    .limit(1)
+_CALLED_BACK = select(
+    calls.c.id, calls.c.answered_at, calls.c.ended_at, calls.c.channel, calls.c.called_back
+).where(
+    calls.c.called_back == bindparam("caller"),
+    # Spelt out, so that the planner can use the partial index without looking at the values.
+    text("calls.called_back != ''"),
+    calls.c.answered_at >= bindparam("at"),
 )
+ANSWERED_SINCE = _ANSWERED.order_by(calls.c.answered_at).limit(1)
+CALLED_BACK_SINCE = _CALLED_BACK.order_by(calls.c.answered_at).limit(1)
 _YES = (
     select(func.min(attempts.c.finished_at))
     .where(attempts.c.row_id == outbox.c.id, attempts.c.result == AttemptResult.ACCEPTED)
@@ -83,6 +80,16 @@ REPLIED = select(func.min(incoming.c.at)).where(
     # Whole, or taken as it is: before that nobody knows what it says.
     or_(incoming.c.whole_at.is_not(None), incoming.c.given_up_at.is_not(None)),
 )
+
+_LAST = LAST_BEFORE.subquery("latest")
+#: All that bears on where a missed call belongs, in one look: most callers have called for the
+#: first time, and of them there is nothing else to ask.
+PLACE = select(
+    _LAST,
+    _OF_BOTH.where(cases.c.opened_at > bindparam("at")).exists().label("goes_on"),
+    or_(_ANSWERED.exists(), _CALLED_BACK.exists()).label("spoken_since"),
+    REPLIED.scalar_subquery().label("first_reply"),
+).select_from(select(literal(1).label("one")).subquery("asked").outerjoin(_LAST, true()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +128,24 @@ def spoken_since(db: Connection, caller: str, at: datetime) -> Spoken | None:
     return Spoken(row.answered_at, row.ended_at or row.answered_at, row.id, event, by)
 
 
+def place(db: Connection, caller: str, number: str, at: datetime) -> Row[Any]:
+    """What is known of a call that was missed at `at`, the columns of the last case before it
+    among it (`id` None: there is none)."""
+    where = {"caller": caller, "number": number, "at": at, "least": at - _LONGEST}
+    return db.execute(PLACE, where).one()
+
+
 def holding(db: Connection, caller: str, number: str, at: datetime) -> Row[Any] | None:
     """The case that was open at that time."""
     where = {"caller": caller, "number": number, "at": at}
     case = db.execute(LAST_BEFORE, where).one_or_none()
-    if case is None:
-        return None
+    return case if case is not None and holds(case, at) else None
+
+
+def holds(case: Row[Any], at: datetime) -> bool:
+    """Whether this case, which began before, was open at that time."""
     end = end_of(case)
-    return case if end is None or end >= at else None
+    return end is None or end >= at
 
 
 def texted(db: Connection, call_ids: Sequence[int]) -> datetime | None:
@@ -142,11 +159,16 @@ def texted(db: Connection, call_ids: Sequence[int]) -> datetime | None:
 
 
 def replied(
-    db: Connection, caller: str, number: str, since: datetime, until: datetime | None
+    db: Connection, caller: str, number: str, since: datetime, to: datetime | None
 ) -> datetime | None:
+    """When the caller first wrote to us from `since` to `to`."""
     where = {"caller": caller, "number": number, "at": since}
-    found: datetime | None = db.execute(REPLIED, where).scalar_one()
-    return None if found is None or (until is not None and found > until) else found
+    return until(db.execute(REPLIED, where).scalar_one(), to)
+
+
+def until(at: datetime | None, end: datetime | None) -> datetime | None:
+    """`at`, unless it lies after the end."""
+    return None if at is None or (end is not None and at > end) else at
 
 
 def earliest(one: datetime | None, other: datetime | None) -> datetime | None:

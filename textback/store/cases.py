@@ -17,15 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, insert, or_, select, update
 
 from textback.callback import CaseEvent, CaseRules, reached, step
 from textback.model import CaseStage, Direction, Outcome
 from textback.store import casefacts, casetell
 from textback.store.calls import Seen
 from textback.store.casefacts import Spoken
+from textback.store.history import Asked
 from textback.store.rows import CallFact, CaseChange
 from textback.store.sql import chunks
 from textback.store.tables import calls, outbox
@@ -33,18 +34,18 @@ from textback.store.tables_people import cases
 
 #: How far back a conversation that is told late may change the end of a case.
 REACH = timedelta(days=31)
-_STORED = select(calls.c.outcome, calls.c.ended_at, calls.c.case_id).where(
-    calls.c.id == bindparam("call")
-)
-_OPEN_THEN = select(cases).where(
-    cases.c.caller == bindparam("caller"),
-    cases.c.closed_at.is_(None),
-    cases.c.opened_at <= bindparam("at"),
-)
-_CLOSED_LATER = select(cases).where(
-    cases.c.caller == bindparam("caller"),
-    cases.c.opened_at.between(bindparam("least"), bindparam("at")),
-    cases.c.spoken_at > bindparam("at"),
+#: Cases that a conversation closes: those open then, and those that a later one has closed.
+_CLOSED_BY = (
+    select(cases)
+    .where(
+        cases.c.caller == bindparam("caller"),
+        cases.c.opened_at <= bindparam("at"),
+        or_(
+            cases.c.closed_at.is_(None),
+            and_(cases.c.opened_at >= bindparam("least"), cases.c.spoken_at > bindparam("at")),
+        ),
+    )
+    .order_by(cases.c.closed_at.is_not(None), cases.c.id)
 )
 _ITS_CALLS = (
     select(calls.c.id, calls.c.started_at)
@@ -57,21 +58,42 @@ _ITS_CALLS = (
 )
 _BELONGS = update(calls).where(calls.c.id == bindparam("call")).values(case_id=bindparam("case"))
 _NEW = insert(cases).returning(*cases.c)
+_TEXTS = (
+    select(outbox.c.id.label("row_id"), cases)
+    .join_from(outbox, calls, calls.c.id == outbox.c.call_id)
+    .join(cases, cases.c.id == calls.c.case_id)
+    .where(outbox.c.id.in_(bindparam("rows", expanding=True)), outbox.c.kind.in_(casefacts.KINDS))
+)
+_TEXTED = (
+    update(cases)
+    .where(cases.c.id == bindparam("case"))
+    .values(texted_at=bindparam("at_"), stage=bindparam("stage_"), changed_at=bindparam("at_"))
+)
 _OPEN_OF_CALLER = select(cases).where(
     cases.c.caller == bindparam("caller"), cases.c.closed_at.is_(None)
 )
 
 
+class Began(NamedTuple):
+    """What a case has from its beginning."""
+
+    owner: str
+    texted: datetime | None
+    replied: datetime | None
+    due: datetime | None = None
+
+
 # --- calls ----------------------------------------------------------------------------------------
 
 
-def ended(db: Connection, fact: CallFact, seen: Seen, now: datetime) -> tuple[CaseChange, ...]:
+def ended(
+    db: Connection, fact: CallFact, seen: Seen, known: Asked, now: datetime
+) -> tuple[CaseChange, ...]:
     """A call has ended: it opens, extends or closes cases. A repeat is a no-op."""
     call = seen.call
     if not call.final or not (fact.caller or fact.called_back):
         return ()
-    stored = db.execute(_STORED, {"call": seen.call_id}).one()
-    if stored.outcome is not call.outcome or stored.case_id is not None:
+    if seen.outcome is not call.outcome or seen.case_id is not None:
         return ()  # told before: otherwise, or just so
     spoken = _spoken_in(fact, seen)
     if spoken is not None:
@@ -79,7 +101,7 @@ def ended(db: Connection, fact: CallFact, seen: Seen, now: datetime) -> tuple[Ca
     inbound = call.direction is Direction.INBOUND and fact.number and fact.caller
     if not inbound or fact.cases is None or fact.cases.objection(call):
         return ()
-    return _missed(db, fact, seen.call_id, fact.cases, now)
+    return _missed(db, fact, seen, known, fact.cases, now)
 
 
 def _spoken_in(fact: CallFact, seen: Seen) -> Spoken | None:
@@ -95,35 +117,43 @@ def _spoken_in(fact: CallFact, seen: Seen) -> Spoken | None:
 
 
 def _missed(
-    db: Connection, fact: CallFact, call_id: int, rules: CaseRules, now: datetime
+    db: Connection, fact: CallFact, seen: Seen, known: Asked, rules: CaseRules, now: datetime
 ) -> tuple[CaseChange, ...]:
     caller, number, at = fact.caller, fact.number, fact.call.started.utc
-    spoken: Spoken | None = None
-    case = casefacts.holding(db, caller, number, at)
-    if case is None:
-        spoken = casefacts.spoken_since(db, caller, at)
-        following = db.execute(
-            casefacts.FIRST_AFTER, {"caller": caller, "number": number, "at": at}
-        ).one_or_none()
-        if following is not None and (spoken is None or spoken.at >= following.opened_at):
-            case = following
-    if case is None:
-        due = rules.due(number, at) if spoken is None else None
-        owner = rules.owner(number)
-        return casetell.opened(
-            db, _new(db, caller, number, [(call_id, at)], owner, now, spoken, due=due)
-        )
-    _extend(db, case, call_id, at, rules, now)
-    return ()
+    place = casefacts.place(db, caller, number, at)
+    if place.id is not None and casefacts.holds(place, at):
+        _extend(db, place, seen, at, rules, now)
+        return ()
+    spoken = casefacts.spoken_since(db, caller, at) if place.spoken_since else None
+    if place.goes_on:
+        where = {"caller": caller, "number": number, "at": at}
+        following = db.execute(casefacts.FIRST_AFTER, where).one()
+        if spoken is None or spoken.at >= following.opened_at:
+            _extend(db, following, seen, at, rules, now)
+            return ()
+    opened = Began(
+        rules.owner(number),
+        texted=_texted(db, seen),
+        replied=casefacts.until(place.first_reply, spoken.at if spoken else None),
+        due=rules.due(number, at) if spoken is None else None,
+    )
+    row = _new(db, caller, number, [(seen.call_id, at)], opened, now, spoken)
+    return casetell.opened(db, row, casetell.LastCall(fact.call.caller_name, fact.label, known))
+
+
+def _texted(db: Connection, seen: Seen) -> datetime | None:
+    """When the carrier first took a text of this call: none that was written only now."""
+    return casefacts.texted(db, [seen.call_id]) if seen.text is not None else None
 
 
 def _extend(
-    db: Connection, case: Row[Any], call_id: int, at: datetime, rules: CaseRules, now: datetime
+    db: Connection, case: Row[Any], seen: Seen, at: datetime, rules: CaseRules, now: datetime
 ) -> None:
+    call_id = seen.call_id
     db.execute(_BELONGS, {"call": call_id, "case": case.id})
     first, last = at < case.opened_at, at >= case.missed_at
     opened = min(at, case.opened_at)
-    texted = casefacts.earliest(case.texted_at, casefacts.texted(db, [call_id]))
+    texted = casefacts.earliest(case.texted_at, _texted(db, seen))
     replied = (
         casefacts.replied(db, case.caller, case.number, opened, casefacts.end_of(case))
         or case.replied_at
@@ -152,17 +182,13 @@ def _new(
     caller: str,
     number: str,
     misses: Sequence[tuple[int, datetime]],
-    owner: str,
+    began: Began,
     now: datetime,
     spoken: Spoken | None,
-    *,
-    due: datetime | None = None,
 ) -> Row[Any]:
     """A case of these calls, the earliest first; closed where the caller was spoken to."""
     (first_id, opened), (last_id, missed) = misses[0], misses[-1]
-    texted = casefacts.texted(db, [call_id for call_id, _ in misses])
-    replied = casefacts.replied(db, caller, number, opened, spoken.at if spoken else None)
-    stage = reached(texted=texted is not None, replied=replied is not None)
+    stage = reached(texted=began.texted is not None, replied=began.replied is not None)
     new: dict[str, Any] = {
         "caller": caller,
         "number": number,
@@ -172,10 +198,10 @@ def _new(
         "missed_at": missed,
         "first_call_id": first_id,
         "last_call_id": last_id,
-        "texted_at": texted,
-        "replied_at": replied,
-        "owner": owner,
-        "due_at": due,
+        "texted_at": began.texted,
+        "replied_at": began.replied,
+        "owner": began.owner,
+        "due_at": began.due,
         "closed_at": None,
         "spoken_at": None,
         "closing_call_id": None,
@@ -204,9 +230,8 @@ def _spoken(
     db: Connection, caller: str, spoken: Spoken, rules: CaseRules | None, now: datetime
 ) -> tuple[CaseChange, ...]:
     where = {"caller": caller, "at": spoken.at, "least": spoken.at - REACH}
-    found = [*db.execute(_OPEN_THEN, where).all(), *db.execute(_CLOSED_LATER, where).all()]
     done: tuple[CaseChange, ...] = ()
-    for case in found:
+    for case in db.execute(_CLOSED_BY, where).all():
         if case.missed_at > spoken.at:
             done += _split(db, case, spoken, rules, now)
             continue
@@ -251,7 +276,12 @@ def _split(
         if case.due_at is not None and rules is not None:
             new["due_at"] = rules.due(case.number, opened) or case.due_at
     _change(db, case.id, new)
-    return casetell.opened(db, _new(db, case.caller, case.number, before, case.owner, now, spoken))
+    began = Began(
+        case.owner,
+        texted=casefacts.texted(db, [call_id for call_id, _ in before]),
+        replied=casefacts.replied(db, case.caller, case.number, before[0][1], spoken.at),
+    )
+    return casetell.opened(db, _new(db, case.caller, case.number, before, began, now, spoken))
 
 
 def _change(db: Connection, case_id: int, new: dict[str, Any]) -> None:
@@ -264,17 +294,14 @@ def _change(db: Connection, case_id: int, new: dict[str, Any]) -> None:
 def texted(db: Connection, taken: Mapping[int, datetime]) -> None:
     """The carrier took these texts, at these times; those of no case change nothing."""
     for some in chunks(list(taken)):
-        query = (
-            select(outbox.c.id.label("row_id"), cases)
-            .join_from(outbox, calls, calls.c.id == outbox.c.call_id)
-            .join(cases, cases.c.id == calls.c.case_id)
-            .where(outbox.c.id.in_(some), outbox.c.kind.in_(casefacts.KINDS))
-        )
-        for case in db.execute(query).all():
+        first: dict[int, dict[str, Any]] = {}
+        for case in sorted(db.execute(_TEXTS, {"rows": some}), key=lambda row: taken[row.row_id]):
             at = taken[case.row_id]
-            if case.texted_at is None or at < case.texted_at:
-                new = step(case.stage, CaseEvent.TEXTED)
-                _change(db, case.id, {"texted_at": at, "stage": new, "changed_at": at})
+            if case.id not in first and (case.texted_at is None or at < case.texted_at):
+                new = {"stage_": step(case.stage, CaseEvent.TEXTED), "at_": at}
+                first[case.id] = {"case": case.id, **new}
+        if first:
+            db.execute(_TEXTED, list(first.values()))
 
 
 def replied(db: Connection, caller: str, number: str, at: datetime, now: datetime) -> None:

@@ -106,6 +106,10 @@ class Consenting:
         """Why `did` must not text this number, in words; "": it may."""
         return await self._db.read(lambda db: outs.is_out(db, number, did))
 
+    async def outs_of(self, number: str) -> list[str]:
+        """Why which numbers of ours must not text this one, in words; []: all may."""
+        return await self._db.read(lambda db: outs.of_handset(db, number))
+
     # --- what is doubtful ---
 
     async def doubts(self) -> list[Doubt]:

@@ -17,6 +17,7 @@ from textback.store import (
     talking,
     thread_lines,
     threads,
+    unread,
 )
 from textback.store.engine import Database
 from textback.store.inbox_lists import Cursor
@@ -38,12 +39,22 @@ class Conversations:
     async def record_reply(self, reply: Reply, rules: ReplyRules = PLAIN) -> Kept:
         return (await self.record_replies([reply], rules))[0]
 
-    async def give_up_partials(self, rules: ReplyRules, now: datetime) -> list[Taken]:
+    async def keep_unread(self, reply: Reply, *, shown: bool = True) -> Kept:
+        """Keep a text without the rules, which failed at it: `unread`. Not `shown`: its octets."""
+        return await self._db.write(lambda db: unread.keep(db, reply, shown=shown))
+
+    async def give_up_unread(self, now: datetime) -> list[Taken]:
+        """The text that waits longest for parts is taken without the rules, which failed at it."""
+        return await self._db.write(lambda db: unread.give_up(db, now))
+
+    async def give_up_partials(
+        self, rules: ReplyRules, now: datetime, *, most: int = 0
+    ) -> list[Taken]:
         """Texts whose parts did not come within `rules.partial_after` are taken as they are."""
         first = await self.oldest_partial()
         if first is None or first > now - rules.partial_after:
             return []
-        return await self._db.write(lambda db: replies.give_up(db, rules, now))
+        return await self._db.write(lambda db: replies.give_up(db, rules, now, most))
 
     async def oldest_partial(self) -> datetime | None:
         """Since when the text waits for parts that waits longest; None: none does."""

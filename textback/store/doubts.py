@@ -38,14 +38,11 @@ UNASKED = frozenset({TextKind.MISSED, TextKind.FOLLOW_UP})
 #: Spelt out, so that the planner can use the partial index.
 OPEN: ColumnElement[bool] = text("incoming.review = 'open'")  # type: ignore[assignment]
 
-_DOUBT = (
+DOUBT = (
     select(incoming.c.at)
     .where(incoming.c.sender == bindparam("who"), OPEN)
     .order_by(incoming.c.at)
     .limit(1)
-)
-_LAYOPEN = (
-    update(incoming).where(incoming.c.id == bindparam("row")).values(review=Review.OPEN.value)
 )
 _LAY_OPEN = update(incoming).where(incoming.c.id == bindparam("row")).values(review=Review.OPEN)
 _SETTLE = (
@@ -54,6 +51,10 @@ _SETTLE = (
     .values(review=bindparam("now_"), reviewed_at=bindparam("when_"), reviewed_by=bindparam("by_"))
     .returning(incoming.c.id)
 )
+_OF_NUMBER = select(threads.c.id).where(
+    threads.c.handset == bindparam("who"), threads.c.number == bindparam("told")
+)
+_SETTLE_THERE = _SETTLE.where(incoming.c.thread_id.in_(_OF_NUMBER))
 _HOLD = (
     update(outbox)
     .where(
@@ -114,12 +115,12 @@ class Doubt:
 
 def since(db: Connection, handset: str) -> datetime | None:
     """Since when a reply of this handset waits for a person's word on whether it opts out."""
-    return db.execute(_DOUBT, {"who": handset}).scalar_one_or_none()
+    return db.execute(DOUBT, {"who": handset}).scalar_one_or_none()
 
 
 def waiting(db: Connection, limit: int = 1_000) -> list[Doubt]:
     """What is open, the oldest first."""
-    return [_doubt(row) for row in db.execute(_LIST, {"most": limit})]
+    return [of_row(row, row.did) for row in db.execute(_LIST, {"most": limit})]
 
 
 def count(db: Connection) -> int:
@@ -129,14 +130,15 @@ def count(db: Connection) -> int:
 def find(db: Connection, incoming_id: int) -> Doubt | None:
     """A text that came in, whether it is open or not."""
     row = db.execute(_ONE, {"row": incoming_id}).one_or_none()
-    return _doubt(row) if row is not None else None
+    return of_row(row, row.did) if row is not None else None
 
 
-def _doubt(row: Row[Any]) -> Doubt:
+def of_row(row: Row[Any], number: str) -> Doubt:
+    """A row of `incoming` in a thread of this [[number]]."""
     return Doubt(
         id=row.id,
         sender=row.sender,
-        number=row.did,
+        number=number,
         text=row.text,
         at=row.at,
         review=row.review,
@@ -150,8 +152,11 @@ def of(db: Connection, handsets: Sequence[str]) -> set[str]:
     return set(db.execute(query).scalars())
 
 
-def lay_open(db: Connection, text_in: Incoming, reading: Reading, at: datetime) -> tuple[int, ...]:
-    """A person is to look at this text; returns the texts that wait for it."""
+def lay_open(
+    db: Connection, text_in: Incoming, reading: Reading, at: datetime, *, label: str = ""
+) -> tuple[int, ...]:
+    """A person is to look at this text; returns the texts that wait for it. `label`: what people
+    call the number it came to."""
     handset = text_in.sender
     db.execute(_LAY_OPEN, {"row": text_in.id})
     consents.record(
@@ -177,19 +182,30 @@ def lay_open(db: Connection, text_in: Incoming, reading: Reading, at: datetime) 
                 "thread": text_in.thread_id,
                 "text": text_in.text,
                 "why": reading.why,
-                "label": "",
+                "label": label,
             },
         ),
     )
     return held
 
 
-def settle(db: Connection, handset: str, review: Review, by: str, at: datetime) -> tuple[int, ...]:
-    """Decides every open reply of a handset; returns the texts that wait for nothing any more."""
+def settle(
+    db: Connection, handset: str, review: Review, by: str, at: datetime, *, scope: str = ""
+) -> tuple[int, ...]:
+    """Decides the open replies of a handset, to one [[number]] (did) or all; returns the texts that
+    wait for nothing any more. After an opt-out those it ends must have been cancelled before."""
     changes = {"who": handset, "now_": review, "by_": by, "when_": at}
-    for incoming_id in db.execute(_SETTLE, changes).scalars().all():
+    query = _SETTLE
+    if scope:
+        query, changes = _SETTLE_THERE, changes | {"told": scope}
+    for incoming_id in db.execute(query, changes).scalars().all():
         _reviewed(db, handset, review, by, at, incoming_id)
-    if review is Review.OPTED_OUT:
+    return _released(db, handset, at)
+
+
+def _released(db: Connection, handset: str, at: datetime) -> tuple[int, ...]:
+    """What waits no more, unless another reply of the handset is open."""
+    if since(db, handset) is not None:
         return ()
     return tuple(db.execute(_RELEASE, {"who": handset, "when_": at}).scalars())
 
@@ -218,6 +234,4 @@ def dismiss(db: Connection, doubt: Doubt, by: str, at: datetime) -> tuple[bool, 
     if db.execute(_DISMISS, changes).scalar_one_or_none() is None:
         return False, ()
     _reviewed(db, doubt.sender, Review.DISMISSED, by, at, doubt.id)
-    if since(db, doubt.sender) is not None:
-        return True, ()
-    return True, tuple(db.execute(_RELEASE, {"who": doubt.sender, "when_": at}).scalars())
+    return True, _released(db, doubt.sender, at)

@@ -105,7 +105,8 @@ def _prepare(engine: Engine, begin: str, *, read_only: bool) -> None:
         cursor.execute("PRAGMA auto_vacuum")
         (vacuum,) = cursor.fetchone()
         for pragma in (
-            *(("auto_vacuum = INCREMENTAL",) if vacuum == 0 and not read_only else ()),
+            # A reader says it too: the first to connect makes the file, by its journal_mode.
+            *(("auto_vacuum = INCREMENTAL",) if vacuum == 0 else ()),
             f"busy_timeout = {int(BUSY_TIMEOUT * 1000)}",
             "journal_mode = WAL",
             # Every commit is on the disk before anybody is told of it.

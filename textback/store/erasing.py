@@ -20,7 +20,7 @@ from textback.store import consents as evidence
 from textback.store import suppression
 from textback.store.cancelling import cancel_handset
 from textback.store.errors import StoreError
-from textback.store.finding import Found, Mention, key_of, person
+from textback.store.finding import Found, Mention, key_of, person, spoken_by_the_house
 from textback.store.holdings import HELD, HOLDINGS, REACHED, Erase, Holding
 from textback.store.sql import chunks
 from textback.store.tables import calls, operator_log, outbox, verdicts
@@ -170,7 +170,7 @@ def _calls(db: Connection, ids: list[int], who: Spelling) -> int:
         (calls.c.caller_e164 == who.e164) | calls.c.caller.in_(who.exact)
     )
     blank = update(calls).values(**HELD["calls"].blank).where(mine)
-    reached = update(calls).values(called_back=REACHED, trail=[], channel="")
+    reached = update(calls).values(called_back=REACHED, did=ERASED, trail=[], channel="")
     _run(db, reached.where(calls.c.called_back == who.e164), calls.c.id, ids)
     _run(db, blank, calls.c.id, ids)
     return len(ids)
@@ -217,10 +217,12 @@ def _replace_in(
     names = sorted({name for mention in mentioned for name in mention.columns})
     rows = sorted({mention.row for mention in mentioned})
     for some in chunks(rows):
-        query = select(*keys, *(table.c[name] for name in names)).where(key_of(table).in_(some))
-        for row in db.execute(query).all():
+        columns = (*keys, *(table.c[name] for name in names))
+        query = select(spoken_by_the_house(holding).label("dialled"), *columns)
+        for row in db.execute(query.where(key_of(table).in_(some))).all():
             values = row._mapping
-            fresh = {n: _without(values[n], who) for n in names}
+            reader = who.as_dialled if values["dialled"] else who
+            fresh = {n: _without(values[n], reader) for n in names}
             changed = {n: v for n, v in fresh.items() if v != values[n]}
             if not changed:
                 continue

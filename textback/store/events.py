@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
@@ -13,6 +14,8 @@ from textback.store.engine import EVENTS_WRITTEN
 from textback.store.sql import insert_for, per_dialect
 from textback.store.tables_tell import events
 
+#: Where a connection keeps what is to be written together.
+_TOGETHER = "events_together"
 #: Keys of events that happen once are made from what they are about, within this.
 _ONCE = UUID("5b1ec9a0-6c0b-4f0e-9a53-2f8f6f0b7c11")
 
@@ -35,8 +38,27 @@ def put_all(db: Connection, found: Sequence[Event], *, told: bool = False) -> No
     """Keep several, in their order. `told`: nobody is to be told of them any more."""
     if not found:
         return
-    db.execute(_new(db), [values(event, fanned_out=told) for event in found])
+    new = [values(event, fanned_out=told) for event in found]
+    waiting: list[dict[str, Any]] | None = db.info.get(_TOGETHER)
+    if waiting is not None:
+        waiting += new
+        return
+    db.execute(_new(db), new)
     db.info[EVENTS_WRITTEN] = True
+
+
+@contextmanager
+def together(db: Connection) -> Iterator[None]:
+    """What is put meanwhile is written at the end of it, in its order and by one statement."""
+    waiting: list[dict[str, Any]] = []
+    db.info[_TOGETHER] = waiting
+    try:
+        yield
+    finally:
+        del db.info[_TOGETHER]
+    if waiting:
+        db.execute(_new(db), waiting)
+        db.info[EVENTS_WRITTEN] = True
 
 
 def values(event: Event, *, fanned_out: bool = False) -> dict[str, Any]:

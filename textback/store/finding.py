@@ -23,9 +23,11 @@ from sqlalchemy import (
 )
 
 from textback.keeping_spelling import Spelling
-from textback.store.holdings import HELD, HOLDINGS, Holding, is_bytes, searched
+from textback.model import Direction
+from textback.store.holdings import HELD, HOLDINGS, Holding, holds_words, is_bytes, searched
 from textback.store.sql import chunks
-from textback.store.tables import opt_outs
+from textback.store.tables import calls
+from textback.store.tables_people import opt_outs
 
 #: Rows looked through in one transaction: a reader that is long at it keeps the log from being
 #: taken over into the database.
@@ -128,18 +130,44 @@ def mentions(db: Connection, who: Spelling, span: tuple[str, int, int]) -> list[
     holding = HELD[name]
     key = key_of(holding.table)
     columns = searched(holding)
-    holds = or_(*(_holds(column, who.needles) for column in columns))
-    query = select(key, *(type_coerce(c, LargeBinary) if is_bytes(c) else c for c in columns))
+    holds = or_(*(_holds(column, who.hints) for column in columns))
+    query = select(
+        key,
+        spoken_by_the_house(holding),
+        *(type_coerce(c, LargeBinary) if is_bytes(c) else c for c in columns),
+    )
     found: list[Mention] = []
     for row in db.execute(query.where(and_(key >= first, key <= last, holds))):
+        reader = who.as_dialled if row[1] else who
         named = tuple(
             column.name
-            for column, value in zip(columns, row[1:], strict=True)
-            if value is not None and who.found_in(as_text(value))
+            for column, value in zip(columns, row[2:], strict=True)
+            if value is not None and reader.found_in(as_text(value))
         )
         if named:
             found.append(Mention(name, row[0], named))
     return found
+
+
+def anywhere(db: Connection, words: Iterable[str]) -> set[str]:
+    """Those of `words` that stand in any row, in whatever column: digits of one number may be
+    part of another's, or of a carrier's id. Looks through everything."""
+    left, found = set(words), set[str]()
+    for holding in HOLDINGS:
+        columns = [column for column in holding.table.columns if holds_words(column)]
+        for word in sorted(left):
+            there = or_(*(_holds(column, (word,)) for column in columns))
+            if db.execute(select(literal(1)).select_from(holding.table).where(there)).first():
+                found.add(word)
+        left -= found
+    return found
+
+
+def spoken_by_the_house(holding: Holding) -> ColumnElement[bool]:
+    """Whether a row tells what somebody in the house dialled: an outgoing call."""
+    if holding.table is calls:
+        return calls.c.direction == Direction.OUTBOUND
+    return literal(False)
 
 
 def as_text(value: Any) -> str:

@@ -9,22 +9,23 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
 from textback.compose import clean_name
 from textback.model import (
     TEXTABLE_OUTCOMES,
-    Call,
     Direction,
     Event,
     EventKind,
     OutboxState,
     Reason,
+    Send,
 )
 from textback.store import events
-from textback.store.rows import CallFact
+from textback.store.calls import Seen
+from textback.store.rows import CallFact, Judged
 from textback.store.sql import chunks
-from textback.store.tables import calls, outbox, verdicts
+from textback.store.tables import calls, outbox
 from textback.tell_shapes import instant
 
 __all__ = ["FAILED", "call_missed", "instant", "texts_failed"]
@@ -43,26 +44,27 @@ _NO_MISS = frozenset(
 #: Where a text ends that did not arrive.
 FAILED = frozenset({OutboxState.REFUSED, OutboxState.UNDELIVERED, OutboxState.EXPIRED})
 
-_VERDICT = select(verdicts.c.send, verdicts.c.reason).where(verdicts.c.call_id == bindparam("call"))
-_TEXT = (
-    select(outbox.c.id).where(outbox.c.call_id == bindparam("call")).order_by(outbox.c.id).limit(1)
-)
 
-
-def call_missed(db: Connection, call_id: int, fact: CallFact, call: Call) -> None:
+def call_missed(db: Connection, fact: CallFact, seen: Seen, judged: Judged) -> None:
     """A watched call from outside ended and nobody had spoken to the caller. A repeat is a no-op.
 
-    `call` is the fact's, with what the store knew of it besides. Called when its verdict and its
-    text are written.
+    Called when its verdict and its text are written: `judged` is what this fact brought, `seen`
+    has what was there before.
     """
+    call = seen.call
     if not call.final or not fact.number or call.direction is not Direction.INBOUND:
         return
     if call.outcome not in TEXTABLE_OUTCOMES or call.tainted or call.handled:
         return
-    verdict = db.execute(_VERDICT, {"call": call_id}).one_or_none()
-    if verdict is not None and verdict.reason in _NO_MISS:
+    verdict, reason = "", seen.reason
+    if judged.verdict is not None:
+        verdict = "send" if isinstance(judged.verdict, Send) else "skip"
+        reason = judged.verdict.reason.value
+    elif seen.send is not None:
+        verdict = "send" if seen.send else "skip"
+    if verdict and reason in _NO_MISS:
         return
-    text = db.execute(_TEXT, {"call": call_id}).scalar_one_or_none()
+    text = seen.text or (judged.row.id if judged.row is not None else None)
     events.put(
         db,
         Event(
@@ -70,13 +72,13 @@ def call_missed(db: Connection, call_id: int, fact: CallFact, call: Call) -> Non
             at=call.at.utc,
             caller=fact.caller,
             number=fact.number,
-            key=events.once("call.missed", call_id, call.key.pbx, call.key.uniqueid),
+            key=events.once("call.missed", seen.call_id, call.key.pbx, call.key.uniqueid),
             payload={
-                "call": call_id,
+                "call": seen.call_id,
                 "call_id": str(call.key),
                 "outcome": call.outcome.value,
-                "verdict": "" if verdict is None else "send" if verdict.send else "skip",
-                "reason": "" if verdict is None else verdict.reason,
+                "verdict": verdict,
+                "reason": reason,
                 "text": text,
                 "label": fact.label,
                 "name": clean_name(call.caller_name),

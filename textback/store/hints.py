@@ -33,7 +33,8 @@ from textback.store import consents, optouts
 from textback.store.calls import Seen, by_key, near, with_text
 from textback.store.history import Asked
 from textback.store.rows import Offered, to_outbox_row
-from textback.store.tables import hints, outbox
+from textback.store.tables import outbox
+from textback.store.tables_people import hints
 
 #: A call is looked for by a hint's Uniqueid among those that began at most so long before it.
 _LONGEST = timedelta(days=1)
@@ -109,7 +110,7 @@ def _call_of(db: Connection, hint: Hint) -> int | None:
     return row.id if row is not None else None
 
 
-def join(db: Connection, seen: Seen) -> None:
+def join(db: Connection, seen: Seen) -> Seen:
     """Gives a call the wishes that were there first, and the text of an offer."""
     call = seen.call
     where = {
@@ -121,7 +122,11 @@ def join(db: Connection, seen: Seen) -> None:
     for row in db.execute(_LOOSE, where).all():
         db.execute(_JOIN, {"hint": row.id, "call": seen.call_id})
         if row.row_id is not None and not _has_offer(db, seen.call_id):
-            db.execute(_JOIN_TEXT, {"row": row.row_id, "call": seen.call_id})
+            joined = db.execute(_JOIN_TEXT, {"row": row.row_id, "call": seen.call_id})
+            if not joined.rowcount:
+                continue
+            seen = seen._replace(text=min(row.row_id, seen.text or row.row_id))
+    return seen
 
 
 def _has_offer(db: Connection, call_id: int) -> bool:

@@ -23,7 +23,7 @@ from sqlalchemy.sql.selectable import ScalarSelect
 from textback import robots
 from textback.decide import History
 from textback.model import Contact, OutboxState, TextKind
-from textback.store import contacts, doubts, outs
+from textback.store import contacts, wishes
 from textback.store import robots as machines
 from textback.store.counted import AUTOMATIC, COUNTS, NEVER_SENT, WAITING
 from textback.store.tables import outbox
@@ -171,14 +171,17 @@ class Asked:
         return self._counts[2]
 
     @cached_property
-    def opted_out(self) -> str:
-        if not self._who["caller"]:
-            return ""
-        return outs.is_out(self._db, self._who["caller"], self._who["number"])
+    def _wishes(self) -> wishes.Wishes:
+        caller, number = self._who["caller"], self._who["number"]
+        return wishes.of(self._db, caller, number) if caller else wishes.Wishes()
 
-    @cached_property
+    @property
+    def opted_out(self) -> str:
+        return self._wishes.opted_out
+
+    @property
     def doubtful(self) -> str:
-        since = doubts.since(self._db, self._who["caller"]) if self._who["caller"] else None
+        since = self._wishes.doubtful
         return f"a reply of {since:%Y-%m-%d %H:%M} UTC waits for review" if since else ""
 
     @cached_property

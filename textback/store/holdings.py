@@ -43,11 +43,9 @@ from textback.keeping_spelling import ERASED
 from textback.store.tables import (
     attempts,
     calls,
-    hints,
     message_ids,
     meta,
     operator_log,
-    opt_outs,
     outbox,
     parts,
     receipt_forms,
@@ -55,7 +53,7 @@ from textback.store.tables import (
     replies,
     verdicts,
 )
-from textback.store.tables_people import cases, consents, contacts, suppressed
+from textback.store.tables_people import cases, consents, contacts, hints, opt_outs, suppressed
 from textback.store.tables_talk import incoming, phone_messages, threads
 from textback.store.tables_tell import deliveries, events
 
@@ -216,11 +214,12 @@ def searched(holding: Holding) -> tuple[Column[Any], ...]:
     return tuple(
         column
         for column in holding.table.columns
-        if (holding.name, column.name) not in _NO_WORDS and _holds_words(column)
+        if (holding.name, column.name) not in _NO_WORDS and holds_words(column)
     )
 
 
-def _holds_words(column: Column[Any]) -> bool:
+def holds_words(column: Column[Any]) -> bool:
+    """Whether a column is of a kind that may have a number in it."""
     kind = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
     return isinstance(kind, String | JSON | LargeBinary) and not getattr(kind, "enums", None)
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from textback import optout
 from textback.model import (
     Event,
     EventKind,
@@ -36,8 +37,9 @@ from textback.store import (
     assembling,
     cases,
     contacts,
+    doubts,
     events,
-    optouts,
+    obeying,
     robots,
     telephones,
     threads,
@@ -84,7 +86,7 @@ class Taken:
 
 def whole(db: Connection, reply: Reply, rules: ReplyRules) -> Taken:
     """A text that came in one piece."""
-    ours, number = rules.ours(reply.recipient)
+    ours, number = threads.placed(db, reply.sender, rules.ours(reply.recipient))
     reading = rules.read(reply.text, number)
     thread_id = threads.touch_in(
         db,
@@ -131,6 +133,8 @@ def _taken(
 ) -> Taken:
     thread = db.execute(_THREAD, {"thread": row.thread_id}).one()
     reading = rules.read(words, thread.number)
+    if missing:
+        reading = optout.incomplete(reading)
     threads.touch_in(
         db,
         thread.handset,
@@ -153,6 +157,9 @@ def _taken(
     db.execute(_WRITE, changes)
     text = _incoming(db, row.id, dict(row._mapping) | {"text": words, "missing": missing})
     completed = row.given_up_at is not None
+    if completed and row.review is Review.OPEN and not (reading.review or reading.request):
+        # With the part that was missing it is no doubtful text any more.
+        doubts.dismiss(db, doubts.of_row(row, thread.number), "the part that was missing", now)
     return _obey(db, text, reading, rules, now, completed=completed)
 
 
@@ -166,13 +173,14 @@ def _obey(
     completed: bool = False,
 ) -> Taken:
     """Everything that a text brings about, in the order at the head of this module."""
-    obeyed = optouts.obey(db, text, reading, now, scope=rules.scope(text.number))
+    label = rules.label(text.number)
+    obeyed = obeying.obey(db, text, reading, now, scope=rules.scope(text.number), label=label)
     gone = obeyed.cancelled + cancel_follow_ups(db, text.sender, text.recipient, now)
     if reading.request is None:  # STOP, START and HELP are no answer to us
         cases.replied(db, text.sender, text.number, text.at, now)
     telephones.queue(db, text.id, rules.phones(text.number), now)
     contact = contacts.best(db, text.sender)
-    told = {"name": contact.name if contact else "", "label": rules.label(text.number)}
+    told = {"name": contact.name if contact else "", "label": label}
     events.put_all(db, _events(text, reading, completed, told))
     answer = _answer(db, text, rules.answer(text, reading, obeyed.facts), rules, now)
     return Taken(
@@ -197,7 +205,7 @@ def _answer(
     # From the number the handset wrote to, so that it stands in the same thread there.
     row = with_text(db, None, text.number, replace(send, sender=text.ours), now).row
     if row is not None:
-        optouts.answered(db, text, send.kind, row.id, now)
+        obeying.answered(db, text, send.kind, row.id, now)
     return row
 
 
@@ -213,7 +221,7 @@ def _values(reply: Reply, thread_id: int, *, missing: int) -> dict[str, Any]:
         "parts": reply.parts,
         "missing": missing,
         "given_up_at": None,
-        "review": Review.NONE,  # `optouts.obey` opens it
+        "review": Review.NONE,  # `obeying.obey` opens it
         "reviewed_at": None,
         "reviewed_by": "",
     }

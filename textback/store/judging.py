@@ -13,8 +13,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from textback.model import Phase, Source
-from textback.store import cases, happened, hints, late, threads
-from textback.store.calls import Seen, decided, upsert, write_verdict
+from textback.store import cases, events, happened, hints, late, threads
+from textback.store.calls import Seen, upsert, write_verdict
 from textback.store.cancelling import (
     ANSWERED,
     ANSWERED_LATER,
@@ -43,19 +43,21 @@ def judge(db: Connection, fact: CallFact, now: datetime) -> Judged:
         return late.resolve(db, fact, now)
     seen = upsert(db, fact)
     if fact.call.phase in _JOINING:
-        hints.join(db, seen)
+        seen = hints.join(db, seen)
     gone = _not_needed(db, fact, seen, now)
-    judged = _decided(db, fact, seen, now)
-    happened.call_missed(db, seen.call_id, fact, seen.call)
-    return replace(judged, cancelled=gone, cases=cases.ended(db, fact, seen, now))
+    known = Asked(db, fact.caller, fact.number, now, shadow=fact.shadow)
+    judged = _decided(db, fact, seen, known, now)
+    with events.together(db):
+        happened.call_missed(db, fact, seen, judged)
+        changes = cases.ended(db, fact, seen, known, now)
+    return replace(judged, cancelled=gone, cases=changes)
 
 
-def _decided(db: Connection, fact: CallFact, seen: Seen, now: datetime) -> Judged:
+def _decided(db: Connection, fact: CallFact, seen: Seen, known: Asked, now: datetime) -> Judged:
     """The verdict this fact brings, written with its text; none for most facts."""
     nothing = Judged(call_id=seen.call_id)
-    if fact.call.phase is Phase.ANSWERED or fact.decide is None or decided(db, seen.call_id):
+    if fact.call.phase is Phase.ANSWERED or fact.decide is None or seen.send is not None:
         return nothing
-    known = Asked(db, fact.caller, fact.number, now, shadow=fact.shadow)
     verdict = fact.decide(seen.call, known)
     if verdict is None:
         return nothing

@@ -83,6 +83,12 @@ class Keeping:
             )
         )
 
+    async def in_others(self, words: Iterable[str]) -> set[str]:
+        """Of these pieces of a number those that stand in rows even though the number does not:
+        within a longer one. Looks through everything."""
+        some = tuple(words)
+        return await self._db.read(lambda db: finding.anywhere(db, some))
+
     async def is_suppressed(self, number: str) -> str:
         """Why this number (E.164) is not texted after an erasure; "" when it was not erased."""
         return await self._db.read(lambda db: suppression.is_suppressed(db, number))

@@ -6,14 +6,26 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Label, Row, bindparam, or_, select, update
 
 from textback.model import ConsentEvent, ConsentSource, OutboxState
 from textback.store import consents, doubts, suppression
 from textback.store.outs import ACTIVE, EXEMPT, OPTED_OUT, in_words
 from textback.store.sql import chunks
-from textback.store.tables import opt_outs, outbox
+from textback.store.tables import outbox
+from textback.store.tables_people import opt_outs
+from textback.store.tables_talk import incoming
 
+_WHO = outbox.c.recipient
+#: Asked of each row with the look at the queue, so that nothing more is asked of most: whether its
+#: handset has opted out or a reply of it is doubtful, and whether anybody was erased.
+ASKED: tuple[Label[Any], ...] = (
+    or_(
+        select(opt_outs.c.id).where(opt_outs.c.number == _WHO, ACTIVE).exists(),
+        select(incoming.c.id).where(incoming.c.sender == _WHO, doubts.OPEN).exists(),
+    ).label("marked"),
+    suppression.LISTED.label("listed"),
+)
 _MOVE = (
     update(outbox)
     .where(outbox.c.id == bindparam("row"), outbox.c.state == OutboxState.QUEUED)
@@ -27,18 +39,20 @@ def may_go(
     """Of rows about to be claimed those that may leave, and the numbers of those cancelled.
 
     The last look before the wire: an opt-out may have come by any way since the text was written.
-    What waits for a person's word on a reply is held.
+    What waits for a person's word on a reply is held. `due` has the columns `ASKED`.
     """
-    handsets = sorted({row.recipient for row in due if row.kind not in EXEMPT})
-    if not handsets:
+    asked = [row for row in due if row.kind not in EXEMPT]
+    if not asked:
         return list(due), ()
+    handsets = sorted({row.recipient for row in asked if row.marked})
     out: dict[tuple[str, str], Row[Any]] = {}
     doubt: set[str] = set()
     for some in chunks(handsets):
         query = select(opt_outs).where(opt_outs.c.number.in_(some), ACTIVE)
         out |= {(found.number, found.scope): found for found in db.execute(query)}
         doubt |= doubts.of(db, some)
-    erased = {who: why for who in handsets if (why := suppression.is_suppressed(db, who))}
+    everybody = sorted({row.recipient for row in asked})
+    erased = suppression.among(db, everybody, listed=asked[0].listed)
     go: list[Row[Any]] = []
     stopped: list[int] = []
     for row in due:

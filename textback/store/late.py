@@ -47,8 +47,8 @@ from textback.model import (
     Send,
     TextKind,
 )
-from textback.store import cases, happened, hints
-from textback.store.calls import Seen, near, values, verdict_values, with_text
+from textback.store import cases, events, happened, hints, threads
+from textback.store.calls import BEFORE, Seen, near, values, verdict_values, with_text
 from textback.store.cancelling import (
     ANSWERED,
     ANSWERED_LATER,
@@ -105,11 +105,13 @@ def resolve(db: Connection, fact: CallFact, now: datetime) -> Judged:
     if old is not None and _nothing_new(old, call):
         return Judged(call_id=old.id, known=True)
     seen = _write(db, fact, old)
-    hints.join(db, seen)
+    seen = hints.join(db, seen)
     gone = _not_needed(db, fact, seen, now)
-    judged = _judge(db, fact, seen, now)
-    happened.call_missed(db, seen.call_id, fact, seen.call)
-    changes = cases.ended(db, fact, seen, now)
+    known = Asked(db, fact.caller, fact.number, now, shadow=fact.shadow)
+    judged = _judge(db, fact, seen, known, now)
+    with events.together(db):
+        happened.call_missed(db, fact, seen, judged)
+        changes = cases.ended(db, fact, seen, known, now)
     return replace(judged, cancelled=gone + judged.cancelled, cases=changes)
 
 
@@ -124,7 +126,7 @@ def _write(db: Connection, fact: CallFact, old: Row[Any] | None) -> Seen:
     new = values(fact)
     if old is None:
         call_id = db.execute(insert(calls).returning(calls.c.id), new).scalar_one()
-        return Seen(int(call_id), fact.call)
+        return Seen(int(call_id), fact.call, fact.call.outcome)
     call = fact.call
     for name in ("pbx", "boot", "uniqueid"):  # the live key stays
         del new[name]
@@ -135,6 +137,7 @@ def _write(db: Connection, fact: CallFact, old: Row[Any] | None) -> Seen:
         new["presentation"] = old.presentation
     new["trail"] = sorted([*old.trail, *new["trail"]], key=lambda line: float(line[0]))[-TRAIL:]
     db.execute(update(calls).where(calls.c.id == old.id).values(**new))
+    before = db.execute(BEFORE, {"call": old.id}).one()
     return Seen(
         old.id,
         replace(
@@ -145,6 +148,11 @@ def _write(db: Connection, fact: CallFact, old: Row[Any] | None) -> Seen:
             message=new["message"],
             verstat=new["verstat"],
         ),
+        call.outcome,
+        old.case_id,
+        before.send,
+        before.reason or "",
+        before.text,
     )
 
 
@@ -157,22 +165,23 @@ def _not_needed(db: Connection, fact: CallFact, seen: Seen, now: datetime) -> tu
         pass
     elif fact.called_back:
         gone += cancel_caller(db, fact.called_back, CALLED_BACK, now, until=call.answered.utc)
+        threads.spoken(db, fact.called_back, call.answered.utc)
     elif fact.caller and call.direction is Direction.INBOUND:
         # Its own text as well, if there is one: it began before its answer.
         gone += cancel_caller(db, fact.caller, ANSWERED_LATER, now, until=call.answered.utc)
+        threads.spoken(db, fact.caller, call.answered.utc)
     if call.handled:
         gone += cancel_call(db, seen.call_id, HANDLED, now)
     return gone
 
 
-def _judge(db: Connection, fact: CallFact, seen: Seen, now: datetime) -> Judged:
+def _judge(db: Connection, fact: CallFact, seen: Seen, known: Asked, now: datetime) -> Judged:
     nothing = Judged(call_id=seen.call_id)
     before = db.execute(_VERDICT, {"call": seen.call_id}).one_or_none()
     if fact.decide is None or not _open(before):
         return nothing
     if db.execute(_TEXT, {"call": seen.call_id}).first() is not None:
         return nothing
-    known = Asked(db, fact.caller, fact.number, now, shadow=fact.shadow)
     verdict = fact.decide(seen.call, known)
     if verdict is None:
         return nothing

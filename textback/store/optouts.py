@@ -6,16 +6,13 @@ Every change is written with its evidence (`consents`), in one transaction. Acti
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     Connection,
     bindparam,
-    func,
     or_,
-    select,
     update,
 )
 
@@ -24,48 +21,30 @@ from textback.model import (
     ConsentSource,
     Event,
     EventKind,
-    Incoming,
     OutboxState,
-    Reading,
-    Request,
     Review,
     TextKind,
 )
-from textback.reply_rules import Facts
 from textback.store import consents, doubts, events, suppression
 from textback.store.outs import ACTIVE, EXEMPT, OPTED_OUT, OptedOut, active, in_words, is_out
 from textback.store.sql import insert_for, per_dialect
-from textback.store.tables import opt_outs, outbox
+from textback.store.tables import outbox
+from textback.store.tables_people import opt_outs
 from textback.store.transitions import sources
 
 __all__ = [
     "ACTIVE",
     "EXEMPT",
     "OPTED_OUT",
-    "Obeyed",
     "OptedOut",
     "active",
-    "answered",
     "decide",
     "in_words",
     "is_out",
-    "obey",
     "opt_in",
     "opt_out",
 ]
 
-#: Over what the answers to one handset are counted.
-_DAY = timedelta(hours=24)
-_ANSWERED = select(func.count()).where(
-    outbox.c.recipient == bindparam("who"),
-    outbox.c.created_at > bindparam("since"),
-    outbox.c.kind.in_(sorted(EXEMPT)),
-)
-_LAST_HELP = select(func.max(outbox.c.created_at)).where(
-    outbox.c.recipient == bindparam("who"),
-    outbox.c.created_at > bindparam("since"),
-    outbox.c.kind == TextKind.HELP,
-)
 _LIFT = (
     update(opt_outs)
     .where(opt_outs.c.number == bindparam("who"), ACTIVE)
@@ -78,17 +57,6 @@ _LIFT_ONE = _LIFT.where(or_(opt_outs.c.scope == "", opt_outs.c.scope == bindpara
 def _opt_out(dialect: str) -> Any:
     # A second STOP changes nothing: the first date is the one that counts.
     return insert_for(dialect, opt_outs).on_conflict_do_nothing().returning(opt_outs.c.id)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Obeyed:
-    """What a text that came in changed."""
-
-    cancelled: tuple[int, ...] = ()  #: texts that are not sent any more
-    held: tuple[int, ...] = ()  #: texts that wait until a person has looked at the reply
-    released: tuple[int, ...] = ()  #: texts that do not wait for that any more
-    review: bool = False  #: a person is to look at it
-    facts: Facts = field(default_factory=Facts)  #: what the answer depends on
 
 
 # --- changing -----------------------------------------------------------------------------------
@@ -142,10 +110,11 @@ def opt_out(
         incoming_id=incoming_id,
         row_id=row_id,
     )
-    doubts.settle(db, handset, Review.OPTED_OUT, by or f"opted out by {source.value}", at)
     # HELP was asked for. A repeated STOP must not take away its own confirmation.
     spared = frozenset({TextKind.HELP}) if fresh else EXEMPT
     gone = _cancel(db, handset, at, scope=scope, kinds=frozenset(TextKind) - spared)
+    decided = by or f"opted out by {source.value}"
+    doubts.settle(db, handset, Review.OPTED_OUT, decided, at, scope=scope)
     if fresh and tell:
         payload = {
             "source": source.value,
@@ -244,82 +213,6 @@ def opt_in(
             ),
         )
     return lifted
-
-
-def obey(
-    db: Connection, text_in: Incoming, reading: Reading, now: datetime, *, scope: str = ""
-) -> Obeyed:
-    """What a text that came in asks for is done, with evidence; the answer is written afterwards.
-
-    `scope`: how far a STOP reaches (`answers.scope_of`). The review of the incoming row is set
-    here. A text of which a part came late is obeyed a second time.
-    """
-    handset = text_in.sender
-    was_out = is_out(db, handset, text_in.number)
-    done = Obeyed()
-    if reading.request is Request.STOP:
-        fresh, gone = opt_out(
-            db,
-            handset,
-            now,
-            source=ConsentSource.HANDSET,
-            word=text_in.text.strip()[:40],
-            scope=scope,
-            number=text_in.number,
-            words=text_in.text,
-            incoming_id=text_in.id,
-        )
-        done = Obeyed(cancelled=gone, facts=Facts(was_out=was_out, changed=fresh))
-    elif reading.request is Request.START:
-        lifted = opt_in(
-            db,
-            handset,
-            now,
-            source=ConsentSource.HANDSET,
-            by=f"the handset wrote {text_in.text.strip()[:40]}",
-            number=text_in.number if scope else None,
-            words=text_in.text,
-            incoming_id=text_in.id,
-        )
-        back = doubts.settle(db, handset, Review.DISMISSED, "the handset wrote START", now)
-        done = Obeyed(released=back, facts=Facts(was_out=was_out, changed=lifted))
-    elif reading.request is Request.HELP:
-        consents.record(
-            db,
-            handset,
-            ConsentEvent.HELP,
-            ConsentSource.HANDSET,
-            now,
-            words=text_in.text,
-            incoming_id=text_in.id,
-        )
-    elif reading.review and not was_out:
-        done = Obeyed(held=doubts.lay_open(db, text_in, reading, now), review=True)
-    if reading.request is None:
-        return done
-    asked = {"who": handset, "since": now - _DAY}
-    facts = replace(
-        done.facts,
-        was_out=was_out,
-        answered=db.execute(_ANSWERED, asked).scalar_one(),
-        last_help=db.execute(_LAST_HELP, asked).scalar_one(),
-    )
-    return replace(done, facts=facts)
-
-
-def answered(db: Connection, text_in: Incoming, kind: TextKind, row_id: int, now: datetime) -> None:
-    """The answer to a text was written: the evidence of it."""
-    event = ConsentEvent.HELP if kind is TextKind.HELP else ConsentEvent.CONFIRMED
-    consents.record(
-        db,
-        text_in.sender,
-        event,
-        ConsentSource.HANDSET,
-        now,
-        detail=f"answered with text {row_id}",
-        incoming_id=text_in.id,
-        row_id=row_id,
-    )
 
 
 def decide(

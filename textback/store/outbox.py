@@ -91,7 +91,7 @@ _Whose = tuple[str, str, frozenset[str] | None, Among | None]
 @cache
 def _due_query(whose: _Whose) -> Select[Any]:
     return (
-        select(outbox)
+        select(outbox, *lastlook.ASKED)
         .where(_QUEUED, outbox.c.due_at <= bindparam("now"), routes.mine(*whose))
         .order_by(outbox.c.due_at, outbox.c.id)
         .limit(bindparam("most"))

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, or_, sel
 
 from textback.model import ConsentSource, TextKind
 from textback.store import suppression
-from textback.store.tables import opt_outs
+from textback.store.tables_people import opt_outs
 
 #: Why a text was cancelled whose handset had opted out.
 OPTED_OUT = "opted_out"
@@ -19,7 +19,7 @@ EXEMPT = frozenset({TextKind.CONFIRM, TextKind.HELP})
 
 ACTIVE: ColumnElement[bool] = opt_outs.c.lifted_at.is_(None)
 
-_OUT = (
+OUT = (
     select(opt_outs)
     .where(
         opt_outs.c.number == bindparam("who"),
@@ -28,6 +28,11 @@ _OUT = (
     )
     .order_by(opt_outs.c.scope, opt_outs.c.id)
     .limit(1)
+)
+_OF_HANDSET = (
+    select(opt_outs)
+    .where(opt_outs.c.number == bindparam("who"), ACTIVE)
+    .order_by(opt_outs.c.scope, opt_outs.c.id)
 )
 _COUNTS = (
     select(opt_outs.c.source, func.count().label("many")).where(ACTIVE).group_by(opt_outs.c.source)
@@ -50,8 +55,15 @@ class OptedOut:
 def is_out(db: Connection, handset: str, number: str) -> str:
     """Whether `number` (did of a [[number]], "" for none) must not text this handset: how, since
     when and how far, in words; "": it may."""
-    row = db.execute(_OUT, {"who": handset, "told": number}).one_or_none()
+    row = db.execute(OUT, {"who": handset, "told": number}).one_or_none()
     return in_words(row) if row is not None else suppression.is_suppressed(db, handset)
+
+
+def of_handset(db: Connection, handset: str) -> list[str]:
+    """Every opt-out of this handset that is in force, of whatever scope, in words."""
+    found = [in_words(row) for row in db.execute(_OF_HANDSET, {"who": handset})]
+    erased = suppression.is_suppressed(db, handset)
+    return [*found, erased] if erased else found
 
 
 def in_words(row: Row[Any]) -> str:

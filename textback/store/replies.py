@@ -17,9 +17,9 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from textback.model import Incoming, Reading, Reply
+from textback.model import Incoming, Reading, Reply, Request
 from textback.reply_rules import ReplyRules
-from textback.store import assembling, incoming, repeats, threads
+from textback.store import assembling, incoming, optouts, repeats, threads
 from textback.store.cancelling import cancel_follow_ups
 from textback.store.incoming import Taken
 from textback.store.tables import replies
@@ -50,6 +50,8 @@ class Kept:
 
 
 _KEEP = insert(replies).returning(replies.c.id)
+#: Texts given up in one transaction: after a long outage thousands may wait.
+GIVEN_UP_AT_ONCE = 100
 
 
 def record(db: Connection, found: Sequence[Reply], rules: ReplyRules) -> list[Kept]:
@@ -57,10 +59,10 @@ def record(db: Connection, found: Sequence[Reply], rules: ReplyRules) -> list[Ke
     return [_part(db, r, rules) if _is_part(r) else _whole(db, r, rules) for r in found]
 
 
-def give_up(db: Connection, rules: ReplyRules, now: datetime) -> list[Taken]:
-    """Take the texts as they are that have waited for parts long enough."""
+def give_up(db: Connection, rules: ReplyRules, now: datetime, most: int = 0) -> list[Taken]:
+    """Take the texts as they are that have waited for parts long enough; the oldest of many."""
     late = [row for row in assembling.open_texts(db) if row.at <= now - rules.partial_after]
-    return [incoming.given_up(db, row, rules, now) for row in late]
+    return [incoming.given_up(db, row, rules, now) for row in late[: most or GIVEN_UP_AT_ONCE]]
 
 
 def _is_part(reply: Reply) -> bool:
@@ -69,7 +71,7 @@ def _is_part(reply: Reply) -> bool:
 
 def _whole(db: Connection, reply: Reply, rules: ReplyRules) -> Kept:
     first = repeats.first_of(db, reply)
-    if first is not None:
+    if first is not None and not _stops_anew(db, reply, rules):
         row_id = _keep(db, reply, first.incoming_id, repeat_of=first.id)
         return Kept(reply_id=row_id, reply=reply, repeat=True)
     if reply.parts > 1:  # a number among many, and nothing to find the others by
@@ -79,8 +81,17 @@ def _whole(db: Connection, reply: Reply, rules: ReplyRules) -> Kept:
     return _told(row_id, reply, taken)
 
 
+def _stops_anew(db: Connection, reply: Reply, rules: ReplyRules) -> bool:
+    """STOP, START and STOP again around a cut line: the second STOP is like the first, and must not
+    be taken for it while the handset would be texted."""
+    _, number = threads.placed(db, reply.sender, rules.ours(reply.recipient))
+    if rules.read(reply.text, number).request is not Request.STOP:
+        return False
+    return not optouts.is_out(db, reply.sender, number)
+
+
 def _part(db: Connection, reply: Reply, rules: ReplyRules) -> Kept:
-    ours, number = rules.ours(reply.recipient)
+    ours, number = threads.placed(db, reply.sender, rules.ours(reply.recipient))
     thread_id = threads.opened(
         db, reply.sender, ours, number=number, route=reply.route, at=reply.at
     )

@@ -27,16 +27,8 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, func, select, 
 from textback.model import OutboxState
 from textback.store import consents as evidence
 from textback.store.sql import chunks
-from textback.store.tables import (
-    calls,
-    hints,
-    operator_log,
-    opt_outs,
-    outbox,
-    receipts,
-    replies,
-)
-from textback.store.tables_people import cases, consents
+from textback.store.tables import calls, operator_log, outbox, receipts, replies
+from textback.store.tables_people import cases, consents, hints, opt_outs
 from textback.store.tables_talk import incoming, threads
 from textback.store.tables_tell import events
 

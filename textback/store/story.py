@@ -29,14 +29,13 @@ from textback.store.tables import (
     AttemptResult,
     attempts,
     calls,
-    hints,
     operator_log,
     outbox,
     parts,
     receipts,
     verdicts,
 )
-from textback.store.tables_people import cases
+from textback.store.tables_people import cases, hints
 
 _RESULT_WORDS = {
     AttemptResult.OPEN: "no answer yet",

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, select
 
 from textback.store.errors import StoreError
-from textback.store.sql import insert_for, per_dialect
+from textback.store.sql import chunks, insert_for, per_dialect
 from textback.store.tables_people import suppressed
 
 #: The file of the key, beside the database.
@@ -31,7 +31,12 @@ ELSEWHERE = Path("/var/lib/textback") / KEY_FILE
 _BYTES = 32
 
 _FIND = select(suppressed.c.at).where(suppressed.c.number_hash == bindparam("hashed"))
-_ANY = select(suppressed.c.number_hash).limit(1)
+#: Whether anybody is on the list.
+LISTED = select(suppressed.c.number_hash).exists()
+_LISTED = select(LISTED)
+_AMONG = select(suppressed.c.number_hash, suppressed.c.at).where(
+    suppressed.c.number_hash.in_(bindparam("hashes", expanding=True))
+)
 _ALL = select(suppressed.c.number_hash)
 _LIFT = delete(suppressed).where(suppressed.c.number_hash == bindparam("hashed"))
 
@@ -117,11 +122,14 @@ def make(path: Path) -> bytes:
     return key
 
 
-def key_of(db: Connection) -> bytes | None:
-    """The key; None where there is neither a key nor a hash. Raises KeyMissingError."""
+def key_of(db: Connection, *, listed: bool | None = None) -> bytes | None:
+    """The key; None where there is neither a key nor a hash. Raises KeyMissingError.
+
+    `listed`: whether there is a hash, where that has been asked already.
+    """
     path = key_path(db)
     key = load(path)
-    if key is None and db.execute(_ANY).first() is not None:
+    if key is None and (db.execute(_LISTED).scalar_one() if listed is None else listed):
         raise KeyMissingError(
             f"{path} is missing, and people were erased with it: nobody is texted until it is "
             "restored from a backup"
@@ -141,22 +149,32 @@ def suppress(db: Connection, key: bytes, number: str, at: datetime) -> str:
     return value
 
 
-def is_suppressed(db: Connection, number: str) -> str:
+def is_suppressed(db: Connection, number: str, *, listed: bool | None = None) -> str:
     """Why this number (E.164) is not texted, for gates; "" when it was not erased.
 
     One look-up by key. Never raises for a key that is lost:
-    what it then says is why nobody is texted.
+    what it then says is why nobody is texted. `listed`: as in `key_of`.
     """
-    if not number:
-        return ""
+    found = among(db, [number] if number else [], listed=listed)
+    return found.get(number, "")
+
+
+def among(db: Connection, numbers: Sequence[str], *, listed: bool | None = None) -> dict[str, str]:
+    """Those of many numbers (E.164) that are not texted, and why: as `is_suppressed`."""
+    if not numbers:
+        return {}
     try:
-        key = key_of(db)
+        key = key_of(db, listed=listed)
     except KeyMissingError as error:
-        return str(error)
-    if key is None:
-        return ""
-    found = db.execute(_FIND, {"hashed": hashed(key, number)}).first()
-    return f"erased at their wish, {found.at:%Y-%m-%d %H:%M} UTC" if found is not None else ""
+        return dict.fromkeys(numbers, str(error))
+    if key is None or listed is False:
+        return {}
+    whose = {hashed(key, number): number for number in numbers}
+    found: dict[str, str] = {}
+    for some in chunks(list(whose)):
+        for row in db.execute(_AMONG, {"hashes": some}):
+            found[whose[row.number_hash]] = f"erased at their wish, {row.at:%Y-%m-%d %H:%M} UTC"
+    return found
 
 
 def was_erased(db: Connection, spelt: str) -> bool:

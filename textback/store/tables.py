@@ -26,9 +26,7 @@ from sqlalchemy import (
 )
 
 from textback.model import (
-    ConsentSource,
     Direction,
-    HintKind,
     OutboxState,
     Outcome,
     Phase,
@@ -310,35 +308,6 @@ replies = Table(
     ),
 )
 
-#: Who is not texted. What was said, and each change, is in `consents` for good.
-opt_outs = Table(
-    "opt_outs",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("number", Words, nullable=False),
-    # "": no number of the business texts it; else the did of the [[number]] that does not.
-    Column("scope", Words, nullable=False, server_default=""),
-    Column("word", Words, nullable=False),  # what the handset wrote, or who entered it
-    Column(
-        "source",
-        choice(ConsentSource, "source", closed=False),
-        nullable=False,
-        server_default="handset",
-    ),
-    Column("reason", Words, nullable=False, server_default=""),  # in words, by staff
-    Column("at", UtcDateTime, nullable=False),
-    Column("lifted_at", UtcDateTime),
-    Column("lifted_by", Words, nullable=False),
-    Index(
-        "uq_opt_outs_active",
-        "number",
-        "scope",
-        unique=True,
-        sqlite_where=text("lifted_at IS NULL"),
-        postgresql_where=text("lifted_at IS NULL"),
-    ),
-)
-
 operator_log = Table(
     "operator_log",
     metadata,
@@ -356,38 +325,6 @@ operator_log = Table(
         "case_id",
         sqlite_where=text("case_id IS NOT NULL"),
         postgresql_where=text("case_id IS NOT NULL"),
-    ),
-)
-
-#: What the dialplan said and what came of it; for opt-in, opt-out and offers the evidence of it.
-hints = Table(
-    "hints",
-    metadata,
-    Column("id", Id, primary_key=True),
-    # NULL: the call is not known (yet); it is given its hints when it is.
-    Column("call_id", Id, ForeignKey("calls.id", ondelete="SET NULL")),
-    Column("row_id", Id, ForeignKey("outbox.id", ondelete="SET NULL")),  # the text it wrote
-    Column("pbx", Words, nullable=False),
-    Column("uniqueid", Words, nullable=False),
-    Column("kind", choice(HintKind, "kind", closed=False), nullable=False),
-    Column("source", Words, nullable=False),  # "agi", "UserEvent", the variable
-    Column("caller", Words, nullable=False),  # E.164, else as the hook was told
-    Column("number", Words, nullable=False),  # the [[number]] it belongs to, "" for none
-    Column("message", Words, nullable=False),  # name of a [[message]]
-    Column("at", UtcDateTime, nullable=False),
-    Column("result", Words, nullable=False),  # what came of it, in words
-    Index("ix_hints_call_id", "call_id"),
-    Index("ix_hints_row_id", "row_id"),
-    Index("ix_hints_uniqueid", "uniqueid", "at"),
-    Index("ix_hints_caller", "caller", "at"),
-    Index("ix_hints_at", "at"),
-    # Few rows at a time: hints whose call has not ended yet.
-    Index(
-        "ix_hints_loose",
-        "pbx",
-        "uniqueid",
-        sqlite_where=text("call_id IS NULL"),
-        postgresql_where=text("call_id IS NULL"),
     ),
 )
 

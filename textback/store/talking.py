@@ -82,6 +82,12 @@ def reply(
 def _require_text(text: str) -> None:
     if not text.strip():
         raise ReplyRefusedError("there is no text to send")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ReplyRefusedError(f"character {error.start + 1} of the text is none") from None
+    if "\0" in text:
+        raise ReplyRefusedError("the text has a NUL in it")
     if len(text) > MOST:
         raise ReplyRefusedError(f"the text has {len(text)} characters, {MOST} are the most")
 
@@ -93,6 +99,8 @@ def _thread(db: Connection, handset: str, ours: str, number: str | None) -> Row[
         there = next((row for row in found if row.ours == ours), None)
         if there is None and number is None:
             raise NoThreadError(f"{handset} and {ours} have no conversation")
+        if there is None and not handset.startswith("+"):
+            raise ReplyRefusedError(f"{handset!r} is no telephone number in full")
         return there
     if not found:
         raise NoThreadError(f"there is no conversation with {handset}")

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, case, func, select, update
 
+from textback.reply_rules import Ours
 from textback.store.sql import insert_for, per_dialect
 from textback.store.tables_talk import threads
 
@@ -114,6 +115,9 @@ _OF_HANDSET = (
     .where(threads.c.handset == bindparam("who"))
     .order_by(threads.c.last_at.desc(), threads.c.id.desc())
 )
+_NUMBER = select(threads.c.number).where(
+    threads.c.handset == bindparam("who"), threads.c.ours == bindparam("us")
+)
 _READ = (
     update(threads)
     .where(threads.c.id == bindparam("thread"), threads.c.unread > 0)
@@ -138,6 +142,18 @@ def get(db: Connection, thread_id: int) -> Row[Any] | None:
 def of_handset(db: Connection, handset: str) -> list[Row[Any]]:
     """Every thread of a handset, the one last written in first."""
     return list(db.execute(_OF_HANDSET, {"who": handset}))
+
+
+def placed(db: Connection, handset: str, found: Ours) -> tuple[str, str]:
+    """Our number as the handset sees it, and its [[number]]: of a sender of several that of the
+    text that is answered."""
+    number = found.number or number_of(db, handset, found.ours) or found.likely
+    return found.ours, number
+
+
+def number_of(db: Connection, handset: str, ours: str) -> str:
+    """The [[number]] this conversation is with; "" where that is not known."""
+    return str(db.execute(_NUMBER, {"who": handset, "us": ours}).scalar_one_or_none() or "")
 
 
 def read(db: Connection, thread_id: int) -> bool:

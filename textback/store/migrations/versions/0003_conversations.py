@@ -428,6 +428,12 @@ def _evidence() -> None:
                 f"CREATE TRIGGER tr_consents_no_{verb.lower()} BEFORE {verb} ON consents "
                 f"WHEN {_UNLOCKED} BEGIN SELECT RAISE(ABORT, 'consents is append-only'); END"
             )
+        # INSERT OR REPLACE takes a row away without asking the trigger of DELETE.
+        op.execute(
+            "CREATE TRIGGER tr_consents_no_replace BEFORE INSERT ON consents "
+            "WHEN EXISTS (SELECT 1 FROM consents WHERE id = NEW.id) "
+            "BEGIN SELECT RAISE(ABORT, 'consents is append-only'); END"
+        )
     elif op.get_bind().dialect.name == "postgresql":
         op.execute(
             "CREATE FUNCTION consents_guard() RETURNS trigger AS $$ BEGIN "
@@ -437,6 +443,10 @@ def _evidence() -> None:
         op.execute(
             "CREATE TRIGGER tr_consents_guard BEFORE UPDATE OR DELETE ON consents "
             "FOR EACH ROW EXECUTE FUNCTION consents_guard()"
+        )
+        op.execute(
+            "CREATE TRIGGER tr_consents_no_truncate BEFORE TRUNCATE ON consents "
+            "FOR EACH STATEMENT EXECUTE FUNCTION consents_guard()"
         )
 
 
