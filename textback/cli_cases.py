@@ -262,9 +262,9 @@ def moment(given: str, now: datetime, zone: ZoneInfo) -> datetime | None:
         at = datetime.fromisoformat(word) if "-" in word else None
         if at is None:
             return now + timedelta(seconds=parse_duration(word))
-    except ValueError as error:
+    except ValueError:
         hint = 'write "2h" from now, "2026-11-24T15:00", or "none"'
-        raise UserError(f"{given!r} is no time: {error}", hint) from None
+        raise UserError(f"{given!r} is no time", hint) from None
     return at.replace(tzinfo=at.tzinfo or zone)
 
 

@@ -16,11 +16,12 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequen
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console, RenderableType
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
@@ -171,7 +172,11 @@ def say(message: str, style: str = "") -> None:
 def show(*what: RenderableType) -> None:
     """On a terminal as wide as it is; elsewhere in lines of their own length, without padding."""
     if sys.stdout.isatty():
-        Console(highlight=False).print(*what)
+        here = Console(highlight=False)
+        tables = [one for one in what if isinstance(one, Table)]
+        # Wider than the terminal: it breaks whole lines, which stay in step with each other.
+        width = max([here.width, *(_least(here, one) for one in tables)])
+        Console(highlight=False, width=width).print(*what)
         return
     console = Console(highlight=False, width=PAPER, file=io.StringIO())
     with console.capture() as captured:
@@ -184,12 +189,31 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=True, default=str))
 
 
+#: Columns of words of any length: folded where a terminal is narrow, down to so many characters.
+#: All others are kept whole: a number that is broken in two cannot be copied.
+_WORDY: Final = frozenset(
+    {"", "detail", "label", "last error", "name", "note", "organization", "owner", "reason"}
+    | {"state", "tags", "text", "to", "what", "why", "words", "wrote"}
+)
+_LEAST: Final = 12
+
+
 def table(*titles: str) -> Table:
     """A table without lines: what is seen can be copied, and `awk` can read it."""
     made = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for title in titles:
-        made.add_column(title, overflow="fold")
+        made.add_column(title, overflow="fold", no_wrap=title not in _WORDY)
     return made
+
+
+def _least(console: Console, made: Table) -> int:
+    """How wide a table has to be, columns of words folded."""
+    widths = 0
+    for column in made.columns:
+        cells = [column.header, *column.cells]
+        whole = max(Measurement.get(console, console.options, cell).maximum for cell in cells)
+        widths += (whole if column.no_wrap else min(whole, _LEAST)) + 2
+    return widths
 
 
 def add_row(made: Table, *cells: str | Text) -> None:

@@ -97,8 +97,7 @@ def inbox(
     found = run_async(work())
     if as_json:
         for thread in found:
-            text = mask_text(thread.text) if mask else thread.text
-            print_json(thread_dict(thread, shown(thread.handset, mask), text))
+            print_json(thread_dict(thread, text=thread.text, mask=mask))
         return
     made = table("handset", "name", "to", "unread", "waits", "last", "text")
     for thread in found:
@@ -151,7 +150,7 @@ def thread(
 
     for found in run_async(work()):
         if as_json:
-            head = thread_dict(found.thread, shown(found.thread.handset, mask), "")
+            head = thread_dict(found.thread, mask=mask)
             print_json({**head, "lines": [line_dict(one, mask=mask) for one in found.lines]})
         else:
             told = lines(found, zone_of(loaded), mask=mask)
@@ -308,7 +307,8 @@ def _headline(thread: Thread, config: Config, mask: bool) -> Text:
     head.append(f" {escape(thread.name)}" if thread.name else "")
     head.append(f" and {thread.ours}{label}")
     if thread.opted_out:
-        head.append(f"\nopted out: {thread.opted_out}", style="red")
+        out = mask_text(thread.opted_out) if mask else thread.opted_out
+        head.append(f"\nopted out: {escape(out)}", style="red")
     elif thread.waits_since is not None:
         head.append(f"\nwaits for an answer since {age(thread.waits_since)}", style="yellow")
     return head

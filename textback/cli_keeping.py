@@ -163,13 +163,17 @@ async def _erase(
         if vacuum:
             await store.rebuild_file()
         words = (*who.needles, *await store.nobody_elses(done.words))
-        if not await _clean(store, path, words):
+        left = await _left(store, path, words)
+        others = await store.in_others(left) if left else set()
+        if others:
+            within = ", ".join(sorted(others))
+            _meanwhile(f"{within} is part of longer numbers or ids: what the files have is theirs")
+        if set(left) - others:
             # Written before deleted rows were overwritten: by an older textback, another tool.
             _meanwhile("the number is in free pages of the file: it is written anew")
             await store.rebuild_file()
-        await store.take_over_log()
-        left = await asyncio.to_thread(still_in, path, who.needles)
-    return done, left
+            left = await _left(store, path, who.needles)
+    return done, tuple(word for word in left if word not in others and word in who.needles)
 
 
 def _meanwhile(message: str) -> None:
@@ -177,12 +181,13 @@ def _meanwhile(message: str) -> None:
     typer.echo(f"textback: {message}", err=True)
 
 
-async def _clean(store: Store, path: Path, words: tuple[str, ...]) -> bool:
+async def _left(store: Store, path: Path, words: tuple[str, ...]) -> tuple[str, ...]:
+    """Which of the words the files still have."""
     for _ in range(20):
         if await store.take_over_log():
             break
         await asyncio.sleep(0.1)
-    return not await asyncio.to_thread(still_in, path, words)
+    return await asyncio.to_thread(still_in, path, words)
 
 
 async def _once(store: Store, who: Spelling, reason: str) -> Erased:

@@ -31,8 +31,9 @@ from textback.cli_common import (
 )
 from textback.cli_outbox import operator
 from textback.config import Config
+from textback.log import mask_text
 from textback.model import Review
-from textback.store.consents import Consent, plain
+from textback.store.consents import Consent
 from textback.store.doubts import Doubt
 from textback.store.outs import OptedOut
 
@@ -73,7 +74,7 @@ def list_(
                     "since": out.at.isoformat(),
                     "scope": out.scope or "business",
                     "source": out.source.value,
-                    "reason": out.reason,
+                    "reason": mask_text(out.reason) if mask else out.reason,
                 }
             )
         return
@@ -86,7 +87,7 @@ def list_(
             out.source.value,
             out.word,
             shown(out.scope, mask) or "every number",
-            out.reason,
+            mask_text(out.reason) if mask else out.reason,
         )
     if found:
         show(made)
@@ -111,6 +112,7 @@ def add(
             return await store.opt_out(full, by, datetime.now(UTC), reason=reason)
 
     cancelled = run_async(work())
+    wake(loaded)
     say(
         f"{full} is not texted any more"
         + (f"; {count(len(cancelled), 'text')} cancelled" if cancelled else "")
@@ -135,6 +137,7 @@ def remove(
 
     if not run_async(work()):
         raise UserError(f"{full} has not opted out")
+    wake(loaded)
     say(f"{full} may be texted again")
 
 
@@ -150,23 +153,25 @@ def log(
     loaded = configuration(context, config)
     full = read_number(loaded, number)
 
-    async def work() -> tuple[str, list[Consent]]:
+    async def work() -> tuple[list[str], list[Consent]]:
         async with open_store(loaded) as store:
-            return await store.is_out(full), await store.evidence(full)
+            return await store.outs_of(full), await store.evidence(full)
 
     out, found = run_async(work())
     if as_json:
         for one in found:
-            print_json(plain(one) | {"number": shown(one.number, mask)})
+            print_json(cli_optout_files.row(one, mask))
         return
     made = table("when", "what", "by way of", "words", "detail")
     for one in found:
-        said = one.words or one.by
+        told = cli_optout_files.row(one, mask)
         when = local(one.at, zone_of(loaded))
-        add_row(made, when, one.event.value, one.source.value, said, one.detail)
+        said = told["words"] or one.by
+        add_row(made, when, one.event.value, one.source.value, said, told["detail"])
     if found:
         show(made)
-    say(f"{shown(full, mask)}: " + (f"opted out: {out}" if out else "may be texted"), "dim")
+    state = f"opted out: {'; '.join(out)}" if out else "may be texted"
+    say(f"{shown(full, mask)}: {mask_text(state) if mask else state}", "dim")
 
 
 @app.command("review")
@@ -213,7 +218,8 @@ def _list_reviews(loaded: Config, as_json: bool, mask: bool) -> None:
     made = table("reply", "number", "wrote to", "waits", "text")
     for doubt in found:
         number, did = shown(doubt.sender, mask), shown(doubt.number, mask)
-        add_row(made, str(doubt.id), number, did, age(doubt.at), doubt.text[:160])
+        text = mask_text(doubt.text) if mask else doubt.text
+        add_row(made, str(doubt.id), number, did, age(doubt.at), text[:160])
     if found:
         show(made)
     replies = "1 reply" if len(found) == 1 else f"{len(found)} replies"
@@ -226,7 +232,7 @@ def _plain(doubt: Doubt, mask: bool) -> dict[str, Any]:
         "number": shown(doubt.sender, mask),
         "to": shown(doubt.number, mask),
         "at": doubt.at.isoformat(),
-        "text": doubt.text,
+        "text": mask_text(doubt.text) if mask else doubt.text,
     }
 
 

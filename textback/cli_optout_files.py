@@ -24,10 +24,12 @@ from textback.cli_common import (
     say,
     shown,
     since,
+    wake,
     zone_of,
 )
 from textback.cli_outbox import operator
 from textback.config import Config, parse_duration
+from textback.log import mask_text
 from textback.store.consenting import Entry
 from textback.store.consents import Consent, plain
 from textback.store.store import Store
@@ -87,6 +89,7 @@ def import_(
         return new, cancelled
 
     new, cancelled = run_async(work())
+    wake(loaded)
     for line in told:
         say(f"left out: {line}", "yellow")
     say(
@@ -158,14 +161,23 @@ async def _write(
             since=begin, until=end, numbers=numbers, after=last, limit=_PAGE
         )
         for one in found:
-            row = plain(one) | {"number": shown(one.number, mask)}
+            told = row(one, mask)
             if as_json:
-                print_json(row)
+                print_json(told)
             else:
-                typer.echo(_csv([_cell(name, row[name]) for name in _COLUMNS]))
+                typer.echo(_csv([_cell(name, told[name]) for name in _COLUMNS]))
         if len(found) < _PAGE:
             return
         last = found[-1]
+
+
+def row(one: Consent, mask: bool) -> dict[str, Any]:
+    """One entry of the evidence by column; masked also where a handset or staff wrote a number."""
+    found = plain(one)
+    if mask:
+        hidden = {name: mask_text(found[name]) for name in ("words", "detail")}
+        found |= {"number": shown(one.number, mask)} | hidden
+    return found
 
 
 def _cell(name: str, value: Any) -> str:

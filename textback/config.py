@@ -1,7 +1,7 @@
 """The configuration as the product uses it: one frozen value, with each number's rules resolved.
 
 `load` reads it from files, with all errors at once; the tables and their documentation are in
-`config_tables`, `config_links` and `config_numbers`.
+`config_tables`, `config_pbx`, `config_smsc`, `config_numbers` and the other `config_*`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from textback import phone
 from textback.config_contacts import Contacts
 from textback.config_inbox import InboxConfig
 from textback.config_keeping import Retention
-from textback.config_links import PbxConfig, SmscConfig
 from textback.config_numbers import Defaults, Hours, NumberConfig
 from textback.config_optout import OptOut
+from textback.config_pbx import PbxConfig
+from textback.config_smsc import SmscConfig
 from textback.config_tables import (
     Agi,
     Business,

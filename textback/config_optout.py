@@ -27,7 +27,8 @@ class OptOut(Table):
     scope: Literal["business", "number"] = key(
         "business",
         "What a STOP ends: texts from every number of the business, or from the one it was sent "
-        "to only. The safe choice is the first.",
+        "to only. The safe choice is the first. Numbers that text from one sender count as the "
+        "business: a handset cannot tell them apart.",
     )
     languages: tuple[Line, ...] = key(
         ("en", "es"),

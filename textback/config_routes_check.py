@@ -7,8 +7,8 @@ from typing import Any
 
 from textback import phone
 from textback.config_findings import Findings
-from textback.config_links import SmscConfig
 from textback.config_numbers import NumberConfig
+from textback.config_smsc import SmscConfig
 from textback.routing import plain, rules_of
 
 #: What [[number]] did says for every number of the PBX.

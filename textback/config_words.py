@@ -15,9 +15,10 @@ from textback.config import Config
 from textback.config_contacts import Contacts
 from textback.config_inbox import InboxConfig
 from textback.config_keeping import Retention
-from textback.config_links import PbxConfig, SmscConfig
 from textback.config_numbers import Defaults, Hours, NumberConfig
 from textback.config_optout import OptOut
+from textback.config_pbx import PbxConfig
+from textback.config_smsc import SmscConfig
 from textback.config_tables import (
     Agi,
     Business,

@@ -124,17 +124,25 @@ class Board:
     # --- what is seen -------------------------------------------------------------------------
 
     def heard(
-        self, name: str, bound: bool, detail: str, now: Moment, *, refused: bool = False
+        self,
+        name: str,
+        bound: bool,
+        detail: str,
+        now: Moment,
+        *,
+        refused: bool = False,
+        step: bool = False,
     ) -> list[Change]:
-        """The route's bind changed; `refused`: the carrier does not take our login."""
+        """The route's bind changed; `refused`: the carrier does not take our login; `step`: it is
+        on the way to a bind, which is not why there is none."""
         route = self.routes.get(name)
         if route is None:
             return []
         if bound and not route.bound:
             route.bad = 0
-        route.bound, route.refused = bound, refused
-        if not bound:
+        if not bound and (route.bound or not step or not route.why):
             route.why = detail
+        route.bound, route.refused = bound, refused
         return self._look([name], now)
 
     def answered(self, name: str, submission: Submission, now: Moment) -> list[Change]:

@@ -101,13 +101,15 @@ class Fleet:
 
     # --- what the parts tell ------------------------------------------------------------------
 
-    def heard(self, name: str, bound: bool, detail: str, *, refused: bool = False) -> None:
-        """A route's bind changed."""
+    def heard(
+        self, name: str, bound: bool, detail: str, *, refused: bool = False, step: bool = False
+    ) -> None:
+        """A route's bind changed; `step`: on the way to one, or ended by us: no error."""
         now = self._clock()
         detail = detail.partition("; next attempt in")[0]  # it would be another every time
-        if not bound:
+        if not bound and not step:
             self._errors[name] = _Error(detail, now)
-        self._apply(self._board.heard(name, bound, detail, now, refused=refused))
+        self._apply(self._board.heard(name, bound, detail, now, refused=refused, step=step))
 
     def answered(self, name: str, submission: Submission) -> None:
         """What came of a text there."""

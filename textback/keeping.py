@@ -1,8 +1,8 @@
 """How long what is kept, and when what is older is deleted; pure.
 
 kind          kept, by [retention]     but never shorter than
-texts         texts                    the longest cooldown and once_per of a number, and a day:
-                                       the gates count and compare what was sent in that time
+texts         texts                    the longest cooldown and once_per of a number, auto_window,
+                                       and a day: the gates count what was sent in that time
 replies       replies                  a day: a late part looks for the rest of its text
 hints, calls  hints, calls             a day: a hint looks for its call, a record for its like
 receipts      receipts                 a day
@@ -28,7 +28,7 @@ _AT_LEAST_A_DAY = frozenset({"texts", "replies", "hints", "calls", "receipts"})
 def look_back(config: Config) -> float:
     """Seconds for which the gates look at earlier texts."""
     spans = [span for n in config.number for span in (n.cooldown, n.once_per)]
-    return max([*spans, _DAY])
+    return max([*spans, config.limits.auto_window, _DAY])
 
 
 def kept_for(config: Config, kind: str) -> float:

@@ -8,8 +8,10 @@ from functools import cached_property
 
 import phonenumbers
 
-#: What stands between the digits as people and carriers write them.
-_BETWEEN = r"[ \u00a0().\-/]{0,3}"
+#: What stands between the digits as people and carriers write them; typographic ones too.
+_BETWEEN = r"[ \u00a0\u2009\u202f().\-\u2010-\u2015/]{0,3}"
+#: What is dialled before a number within the house: a feature (*67), an outside line (9).
+_CODE = r"(?:\*\d{2}[ ,]?)?[089]?[ ,]?"
 #: What carriers and PBXs put before a number.
 _INTERNATIONAL = ("+", "00", "011", "0011", "")
 #: Digits by which a number without its country's code can be told from others.
@@ -28,6 +30,9 @@ class Spelling:
 
     e164: str
     home: bool = True
+    #: Also behind a code for an outside line: in what was dialled, and nowhere else, since there
+    #: "92125550123" may be a number of another country without its plus.
+    dialled: bool = False
 
     @cached_property
     def digits(self) -> str:
@@ -85,17 +90,35 @@ class Spelling:
         return tuple(dict.fromkeys(found))
 
     @cached_property
+    def hints(self) -> tuple[str, ...]:
+        """As `needles`, with the digits that stand together whatever is between the others: what
+        has one of them may have the number."""
+        last = self.national[-4:]
+        return (*self.needles, last) if len(self.national) >= _LEAST else self.needles
+
+    @cached_property
     def pattern(self) -> re.Pattern[str]:
         """Finds the number in a text, whole: not within a longer row of digits."""
         number = rf"\(?{_BETWEEN.join(self.national)}(?!\d)"
         code = self.digits.removesuffix(self.national)
         abroad = rf"(?:\+|00|011|0011)?{code}{_BETWEEN}0?{_BETWEEN}" if code else r"\+?"
         before = rf"(?:{abroad}|{self._trunk}{_BETWEEN})?" if self._local else abroad
-        return re.compile(rf"(?<![\d+]){before}{number}")
+        house = _CODE if self.dialled else ""
+        # What begins with another country's code is somebody else's, and is passed by.
+        begins = rf"(?:\+|(?<!\d)(?:00|0?011)){_BETWEEN}(?!{code})"
+        other = rf"{begins}\d{{1,3}}{_BETWEEN}0?{_BETWEEN}{number}"
+        mine = rf"(?<![\d+]){house}{before}{number}"
+        return re.compile(rf"(?P<other>{other})|{mine}" if code else mine)
+
+    @cached_property
+    def as_dialled(self) -> Spelling:
+        """The same number for what somebody in the house dialled."""
+        return Spelling(self.e164, home=self.home, dialled=True)
 
     def found_in(self, text: str) -> bool:
-        return self.pattern.search(text) is not None
+        found = self.pattern.finditer(text)
+        return any(not match.groupdict().get("other") for match in found)
 
     def without(self, text: str) -> str:
         """The text with every spelling of the number replaced."""
-        return self.pattern.sub(ERASED, text)
+        return self.pattern.sub(lambda m: m.groupdict().get("other") or ERASED, text)

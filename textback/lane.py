@@ -290,6 +290,7 @@ class Lane:
             log.debug("text_claimed", row=row.id, route=self.name, attempt=row.attempts)
         if settled.moved:
             self._wake_others(settled.moved)
+        self._hand_over(settled)
         for row_id in settled.refused:
             self._started.pop(row_id, None)
             self._observer.state(OutboxState.REFUSED)
@@ -302,6 +303,15 @@ class Lane:
             self._started.pop(row_id, None)
             self._observer.state(OutboxState.EXPIRED)
             log.warning("text_expired", row=row_id, route=self.name)
+
+    def _hand_over(self, settled: Settled) -> None:
+        # What comes back to the queue of a route that was given up meanwhile is another's to take,
+        # and that one last looked while it was still on its way here.
+        fleet = self._fleet
+        if fleet is None or OutboxState.QUEUED not in settled.states.values():
+            return
+        if self.name in fleet.down():
+            self._wake_others(fleet.router.names - {self.name})
 
 
 def where_to(

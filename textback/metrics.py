@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 from prometheus_client import (
     CollectorRegistry,
@@ -19,14 +18,19 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 
 from textback import __version__
 from textback.metrics_cases import CaseMetrics
 from textback.metrics_keeping import KeepingMetrics
 from textback.metrics_optout import OptOutMetrics
+from textback.metrics_parts import (
+    AgiMetrics,
+    AlarmMetrics,
+    CaughtUp,
+    LinkMetrics,
+    Part,
+    RecordMetrics,
+)
 from textback.model import Call, HookResult, OutboxState, Phase, Reason, ReceiptState
 from textback.observer import Observer
 
@@ -51,126 +55,6 @@ SUBMIT_BUCKETS = (
 )
 #: Seconds a dialplan hook takes. The deadline is 0.2.
 HOOK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.5, 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One supervised connection as seen at a scrape."""
-
-    name: str
-    up: bool
-    state: str
-    counters: Mapping[str, int]
-
-
-class _Alarms(Collector):
-    """Reads the alarms when scraped."""
-
-    def __init__(self, read: Callable[[], Iterable[tuple[str, bool, int]]]):
-        self._read = read
-
-    def describe(self) -> Iterable[Metric]:
-        return []
-
-    def collect(self) -> Iterable[Metric]:
-        stands = GaugeMetricFamily("textback_alarm", "1 while this alarm stands", labels=["alarm"])
-        raised = CounterMetricFamily(
-            "textback_alarms_raised", "Times this alarm was raised", labels=["alarm"]
-        )
-        for name, stands_now, times in self._read():
-            stands.add_metric([name], float(stands_now))
-            raised.add_metric([name], times)
-        return [stands, raised]
-
-
-class _Agi(Collector):
-    """Reads the FastAGI port when scraped: it counts for itself."""
-
-    def __init__(self, read: Callable[[], Mapping[str, int]]):
-        self._read = read
-
-    def describe(self) -> Iterable[Metric]:
-        return []
-
-    def collect(self) -> Iterable[Metric]:
-        seen = CounterMetricFamily(
-            "textback_agi", "What the FastAGI port counted, by kind", labels=["what"]
-        )
-        for what, count in sorted(self._read().items()):
-            seen.add_metric([what], count)
-        return [seen]
-
-
-@dataclass(frozen=True, slots=True)
-class CaughtUp:
-    """What was learnt from one PBX's records, and which of them cannot be read."""
-
-    pbx: str
-    calls: Mapping[tuple[str, str], int]  #: by source and outcome
-    unreadable: tuple[str, ...]
-
-
-class _Records(Collector):
-    """Reads catch-up when scraped: it counts for itself."""
-
-    def __init__(self, read: Callable[[], Iterable[CaughtUp]]):
-        self._read = read
-
-    def describe(self) -> Iterable[Metric]:
-        return []
-
-    def collect(self) -> Iterable[Metric]:
-        calls = CounterMetricFamily(
-            "textback_caught_up_calls",
-            "Calls learnt of afterwards, by what told of them and how they ended",
-            labels=["pbx", "source", "outcome"],
-        )
-        unreadable = GaugeMetricFamily(
-            "textback_records_unreadable",
-            "Sources of catch-up that are configured and could not be read the last time",
-            labels=["pbx"],
-        )
-        for caught in self._read():
-            for (source, outcome), count in sorted(caught.calls.items()):
-                calls.add_metric([caught.pbx, source, outcome], count)
-            unreadable.add_metric([caught.pbx], len(caught.unreadable))
-        return [calls, unreadable]
-
-
-class _Links(Collector):
-    """Reads the links when scraped: they count for themselves."""
-
-    def __init__(
-        self, read_ami: Callable[[], Iterable[Part]], read_smpp: Callable[[], Iterable[Part]]
-    ):
-        self._read_ami = read_ami
-        self._read_smpp = read_smpp
-
-    def describe(self) -> Iterable[Metric]:
-        return []  # the registry must not call collect() before the links are there
-
-    def collect(self) -> Iterable[Metric]:
-        up = GaugeMetricFamily(
-            "textback_ami_up", "1 when logged in to this PBX and in step with it", labels=["pbx"]
-        )
-        seen = CounterMetricFamily(
-            "textback_ami", "What the AMI link counted, by kind", labels=["pbx", "what"]
-        )
-        for part in self._read_ami():
-            up.add_metric([part.name], float(part.up))
-            for what, count in sorted(part.counters.items()):
-                seen.add_metric([part.name, what], count)
-        bound = GaugeMetricFamily(
-            "textback_smpp_bound", "1 when bound to this carrier", labels=["route"]
-        )
-        counted = CounterMetricFamily(
-            "textback_smpp", "What the SMPP link counted, by kind", labels=["route", "what"]
-        )
-        for part in self._read_smpp():
-            bound.add_metric([part.name], float(part.up))
-            for what, count in sorted(part.counters.items()):
-                counted.add_metric([part.name, what], count)
-        return [up, seen, bound, counted]
 
 
 class Metrics(Observer):
@@ -294,11 +178,11 @@ class Metrics(Observer):
         self, read_ami: Callable[[], Iterable[Part]], read_smpp: Callable[[], Iterable[Part]]
     ) -> None:
         """Read the links at each scrape with these."""
-        self.registry.register(_Links(read_ami, read_smpp))
+        self.registry.register(LinkMetrics(read_ami, read_smpp))
 
     def watch_agi(self, read: Callable[[], Mapping[str, int]]) -> None:
         """Read what the FastAGI port counted at each scrape."""
-        self.registry.register(_Agi(read))
+        self.registry.register(AgiMetrics(read))
 
     def hook(self, hook: str, result: HookResult, seconds: float) -> None:
         """A dialplan hook was answered, `seconds` after Asterisk connected."""
@@ -311,11 +195,11 @@ class Metrics(Observer):
 
     def watch_records(self, read: Callable[[], Iterable[CaughtUp]]) -> None:
         """Read what catch-up came to at each scrape."""
-        self.registry.register(_Records(read))
+        self.registry.register(RecordMetrics(read))
 
     def watch_alarms(self, read: Callable[[], Iterable[tuple[str, bool, int]]]) -> None:
         """Read the alarms at each scrape: name, whether it stands, times raised."""
-        self.registry.register(_Alarms(read))
+        self.registry.register(AlarmMetrics(read))
 
     def call(self, call: Call) -> None:
         if call.phase is Phase.ENDED:

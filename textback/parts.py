@@ -19,10 +19,9 @@ import structlog
 
 from ami_listener.actions import AmiError
 from ami_listener.link import LinkState, PbxLink
-from ami_listener.phones import PhoneLine
 from sms_gateway.link import Route, RouteState
 from textback import log as logging
-from textback import wiring
+from textback import parts_exchange, wiring
 from textback.alarms import Alarm, Alarms
 from textback.catchups import CatchUps
 from textback.config import Config, PbxConfig, SmscConfig
@@ -45,16 +44,12 @@ from textback.notify import Notifier
 from textback.observer import Both
 from textback.overdue import Overdue
 from textback.standing import Standing
-from textback.store.errors import StoreError
 from textback.store.rows import CaseChange
 from textback.store.store import Store
 from textback.switch import Switch
 from textback.tell import Teller
 
 log = structlog.get_logger(__name__)
-
-#: Seconds one route may take to be exchanged at a reload.
-EXCHANGE = 10.0
 
 
 class Parts:
@@ -116,8 +111,8 @@ class Parts:
         )
         self.metrics.registry.register(RouteMetrics(self.fleet.figures))
         for smsc in self.config.smsc:
-            self.routes[smsc.name] = self._route(smsc)
-        self._build_delivery()
+            self.routes[smsc.name] = self.route(smsc)
+        self.build_delivery()
         self._build_dialplan()
         self.catch_ups = CatchUps(
             self.store,
@@ -127,7 +122,7 @@ class Parts:
             hand_on=self._call,
         )
         for pbx in self.config.pbx:
-            self.pbxs[pbx.name] = self._link(pbx)
+            self.pbxs[pbx.name] = self.link(pbx)
         self.contacts = ContactsDesk(self.store, lambda: self.config, self.pbxs, errors=AmiError)
         self.standing = Standing(
             config=lambda: self.config,
@@ -147,7 +142,8 @@ class Parts:
 
         self.keeper = Keeper(self.store, lambda: self.config, on_purged=self.metrics.keeping.purged)
 
-    def _build_delivery(self) -> None:
+    def build_delivery(self) -> None:
+        """Delivery over the routes there are, with nothing in flight."""
         self.switches = {name: Switch(route) for name, route in self.routes.items()}
         self.delivery = Delivery(
             self.store,
@@ -160,7 +156,10 @@ class Parts:
 
     def _build_dialplan(self) -> None:
         self.desk_phones = DeskPhones(
-            self.store, lambda: self.config, self._phone_lines, on_told=self.metrics.desk_phone
+            self.store,
+            lambda: self.config,
+            lambda: wiring.phone_lines(self.config, self.pbxs),
+            on_told=self.metrics.desk_phone,
         )
         self.desk_answers = DeskAnswers(
             self.store, lambda: self.config, on_queued=self._desk_answered
@@ -177,7 +176,8 @@ class Parts:
         make = partial(wiring.agi_server, desk=desk, on_answer=self.metrics.hook)
         self.dialplan = Dialplan(desk, lambda: self.config, make)
 
-    def _route(self, smsc: SmscConfig) -> Route:
+    def route(self, smsc: SmscConfig) -> Route:
+        """The way to a carrier; it runs when it is started."""
         return Route(
             wiring.route_settings(smsc, self.config.business.country),
             on_receipt=wiring.or_not_now(self._receipt),
@@ -189,7 +189,8 @@ class Parts:
 
     def _route_is(self, name: str, state: RouteState, detail: str) -> None:
         bound, refused = state is RouteState.BOUND, state is RouteState.REFUSED
-        self.fleet.heard(name, bound, detail, refused=refused)
+        step = state not in {RouteState.BOUND, RouteState.WAITING, RouteState.REFUSED}
+        self.fleet.heard(name, bound, detail, refused=refused, step=step)
         self._say_status()
 
     async def _receipt(self, receipt: Receipt) -> None:
@@ -200,7 +201,8 @@ class Parts:
         self.delivery.kick()
         self._say_status()
 
-    def _link(self, pbx: PbxConfig) -> PbxLink:
+    def link(self, pbx: PbxConfig) -> PbxLink:
+        """The way to a PBX, with its catch-up; it runs when it is started."""
         catch_up = self.catch_ups.add(pbx.name)
 
         def told(call: Call) -> None:
@@ -274,14 +276,6 @@ class Parts:
         self.dialplan.desk.check(call)
         self.intake.put(call)
 
-    def _phone_lines(self) -> dict[str, PhoneLine]:
-        """The way to the desk phones of each PBX, as the configuration has it now."""
-        return {
-            pbx.name: PhoneLine(self.pbxs[pbx.name], host=pbx.host, sip_host=pbx.sip_host)
-            for pbx in self.config.pbx
-            if pbx.name in self.pbxs
-        }
-
     def _desk_answered(self, row: OutboxRow, at: Moment) -> None:
         self._send(row, "desk", at.steady)
 
@@ -313,8 +307,6 @@ class Parts:
         if self.pbxs or self.routes:
             self._notifier.status(self.standing.status_line())
 
-    # --- another configuration ------------------------------------------------------------------
-
     async def take_over(self, new: Config) -> list[str]:
         """Have `new` in force. Names of the links and routes that were ended or made anew."""
         old, self.config = self.config, new
@@ -322,69 +314,13 @@ class Parts:
         self.metrics.mode(new.mode)
         self.dialplan.reload()
         self.contacts.reload()
-        pbxs = await self._exchange_pbxs(old)
-        if self.fleet.configure(self.config.router, wiring.patience(self.config)):
-            await self._forget_routes()
-        smscs = await self._exchange_smscs(old)
+        changed = await parts_exchange.pbxs(self, old)
+        if self.fleet.configure(new.router, wiring.patience(new)):
+            await parts_exchange.rules_of_routes(self)
+        changed += await parts_exchange.smscs(self, old)
         await self.teller.reload()
         self.delivery.kick()
         self.desk_phones.kick()
-        return [*pbxs, *smscs]
-
-    async def _forget_routes(self) -> None:
-        try:
-            await self.store.forget_routes()
-        except StoreError as error:
-            log.warning("routes_not_forgotten", error=str(error))
-
-    async def _exchange_pbxs(self, old: Config) -> list[str]:
-        before = {p.name: wiring.pbx_key(p) for p in old.pbx}
-        after = {p.name: wiring.pbx_key(p) for p in self.config.pbx}
-        changed = sorted(n for n in {*before, *after} if before.get(n) != after.get(n))
-        for name in changed:
-            await self.catch_ups.end(name)
-            await self.crew.end(f"ami {name}")
-            self.pbxs.pop(name, None)
-        self.catch_ups.reload()
-        for pbx in self.config.pbx:
-            if pbx.name in changed:
-                link = self.pbxs[pbx.name] = self._link(pbx)
-                self.crew.start(f"ami {pbx.name}", link.run())
-                self.catch_ups.start(pbx.name)
-            else:
-                # A reload often follows a repair of manager.conf: do not wait out the long delay.
-                self.pbxs[pbx.name].retry_now()
-        return changed
-
-    async def _exchange_smscs(self, old: Config) -> list[str]:
-        before, after = wiring.smsc_keys(old), wiring.smsc_keys(self.config)
-        changed = sorted(n for n in {*before, *after} if before.get(n) != after.get(n))
-        same_lanes = list(before) == list(after)
-        if not same_lanes:
-            # Other routes or another primary: delivery begins anew, with nothing in flight.
-            await self.crew.end("delivery", self.delivery.stop())
-        for name in changed:
-            route = self.routes.pop(name, None)
-            if route is not None:
-                # The old bind first: many carriers allow one.
-                await self.crew.end(f"smpp {name}", route.stop(EXCHANGE))
-        kept, routes = dict(self.routes), self.routes
-        routes.clear()
-        for smsc in self.config.smsc:
-            routes[smsc.name] = kept.get(smsc.name) or self._route(smsc)
-        if same_lanes:
-            for name in changed:
-                self.switches[name].put(routes[name])
-        else:
-            self._build_delivery()
-        for name, route in routes.items():
-            if name in changed:
-                self.crew.start(f"smpp {name}", route.run())
-            else:
-                # As for the PBX: the carrier may have unlocked the account.
-                route.retry_now()
-        if not same_lanes and routes:
-            self.crew.start("delivery", self.delivery.run())
         return changed
 
     # --- the end ------------------------------------------------------------------------------

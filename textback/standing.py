@@ -17,7 +17,8 @@ from textback.config import Config
 from textback.console.health import Health, PartHealth
 from textback.dialplan import Dialplan
 from textback.fleet import Fleet
-from textback.metrics import CaughtUp, Metrics, Part
+from textback.metrics import Metrics
+from textback.metrics_parts import CaughtUp, Part
 from textback.metrics_tell import TellMetrics
 from textback.model import Moment, OutboxState
 from textback.store.errors import StoreError

@@ -131,6 +131,7 @@ class Teller:
                 self._stir.clear()
                 if not self._stopping.is_set():
                     await self._turn()
+            await self._keep_spoken()
             await self._end_lanes()
 
     async def reload(self) -> None:
@@ -210,7 +211,7 @@ class Teller:
             self._again_in(min(Outage.LONGEST, wait))
             return
         self._unspoken = 0
-        await self._pause(SETTLE if self._lanes else NOBODY)
+        await self._pause(SETTLE if targets(self._config()) else NOBODY)
         try:
             await self._fan_out()
         except StoreError as error:
@@ -230,19 +231,21 @@ class Teller:
 
     async def _fan_out(self) -> None:
         now = self._clock().utc
+        # Not those that have a lane: a reload ends one before it begins the next, and what happens
+        # in between is to be told all the same.
+        known = targets(self._config())
         if self._tidy:
-            dropped = await self._store.drop_unknown_tellings(set(self._lanes), now)
+            dropped = await self._store.drop_unknown_tellings({t.key for t in known}, now)
             if dropped:
                 log.warning("tellings_dropped", count=dropped)
             await self._store.hurry_tellings(now)
             self._tidy = False
             for lane in self._lanes.values():
                 lane.wake(again=True)
-        if not self._lanes:
+        if not known:
             await self._store.pass_over()
             return
         pages = {rule.name: frozenset(rule.notify) for rule in self._config().keyword}
-        known = [lane.target for lane in self._lanes.values()]
 
         def pick(event: Event) -> list[Addressee]:
             return [
@@ -267,16 +270,32 @@ class Teller:
         """Put into the store what happened outside of it. False: it has to wait there."""
         while self._spoken:
             spoken = self._spoken[0]
-            everybody = {target.key for target in self._whose(spoken.event)}
-            told = bool(spoken.told) and spoken.told >= everybody
             try:
                 async with asyncio.timeout(STORE_PATIENCE):
-                    await self._store.put_event(spoken.event, told=told)
+                    await self._keep(spoken)
             except (StoreError, TimeoutError):
                 await self._without_store()
                 return False
-            self._spoken.popleft()
+            # Unless so many came meanwhile that it has fallen out at this end.
+            if self._spoken and self._spoken[0] is spoken:
+                self._spoken.popleft()
         return True
+
+    async def _keep(self, spoken: _Spoken) -> None:
+        everybody = {target.key for target in self._whose(spoken.event)}
+        told = bool(spoken.told) and spoken.told >= everybody
+        await self._store.put_event(spoken.event, told=told)
+
+    async def _keep_spoken(self) -> None:
+        """At the end: what nobody was told of yet is told after the next start."""
+        try:
+            async with asyncio.timeout(DRAIN):
+                for spoken in list(self._spoken):
+                    await self._keep(spoken)
+        except (StoreError, TimeoutError) as error:
+            log.warning("alarms_not_kept", count=len(self._spoken), error=str(error))
+        else:
+            self._spoken.clear()
 
     async def _without_store(self) -> None:
         """Tell everything that is not in the store from memory."""
@@ -284,18 +303,24 @@ class Teller:
             if spoken.tries >= TRIES:
                 continue
             spoken.tries += 1
-            for target in self._whose(spoken.event):
-                lane = self._lanes.get(target.key)
-                if lane is None or target.key in spoken.told or lane.gone:
-                    continue
-                if isinstance(await lane.say(spoken.event), Told):
-                    spoken.told.add(target.key)
-                    log.info(
-                        "told_without_store",
-                        channel=target.channel,
-                        target=target.name,
-                        id=spoken.event.key,
-                    )
+            # All at once: one that hangs is not to keep it from the others.
+            async with asyncio.TaskGroup() as group:
+                for target in self._whose(spoken.event):
+                    name = f"say {target.channel} {target.name}"
+                    group.create_task(self._say(spoken, target), name=name)
+
+    async def _say(self, spoken: _Spoken, target: Target) -> None:
+        lane = self._lanes.get(target.key)
+        if lane is None or target.key in spoken.told or lane.gone:
+            return
+        if isinstance(await lane.say(spoken.event), Told):
+            spoken.told.add(target.key)
+            log.info(
+                "told_without_store",
+                channel=target.channel,
+                target=target.name,
+                id=spoken.event.key,
+            )
 
     def _whose(self, event: Event) -> list[Target]:
-        return addressees(event, [lane.target for lane in self._lanes.values()], {})
+        return addressees(event, targets(self._config()), {})

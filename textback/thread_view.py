@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.text import Text
 
-from textback.log import escape, mask_text
+from textback.log import escape, mask_number, mask_text
 from textback.model import (
     CallBetween,
     Conversation,
@@ -122,8 +122,9 @@ def _call(line: CallBetween) -> str:
 # --- for programs -----------------------------------------------------------------------------
 
 
-def thread_dict(thread: Thread, number: str, text: str) -> dict[str, Any]:
-    """One line of the inbox; `number` and `text` as they may be shown."""
+def thread_dict(thread: Thread, *, text: str = "", mask: bool = False) -> dict[str, Any]:
+    """One line of the inbox, with `text` of it."""
+    number = mask_number(thread.handset) if mask else thread.handset
     return {
         "thread": thread.id,
         "handset": number,
@@ -135,9 +136,9 @@ def thread_dict(thread: Thread, number: str, text: str) -> dict[str, Any]:
         "last": _iso(thread.last),
         "last_in": _iso(thread.last_in),
         "last_out": _iso(thread.last_out),
-        "text": text,
+        "text": mask_text(text) if mask else text,
         "text_in": thread.text_in,
-        "opted_out": thread.opted_out,
+        "opted_out": mask_text(thread.opted_out) if mask else thread.opted_out,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import groupby
@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 from agi.hooks import Desk
 from agi.server import AgiServer
 from agi.settings import AgiSettings
+from ami_listener.link import PbxLink
+from ami_listener.phones import PhoneLine
 from ami_listener.records.reader import RecordReader
 from ami_listener.records.settings import RecordSettings
 from ami_listener.settings import PbxSettings
@@ -264,6 +266,15 @@ def stored_forms(_route: str, message_id: str) -> frozenset[str]:
     """What a message id is kept under. The receipt's side alone is turned by `id_format`: turned on
     both, strangers would meet."""
     return receipts.stored_forms(message_id)
+
+
+def phone_lines(config: Config, links: Mapping[str, PbxLink]) -> dict[str, PhoneLine]:
+    """The way to the desk phones of each PBX there is a link to."""
+    return {
+        pbx.name: PhoneLine(links[pbx.name], host=pbx.host, sip_host=pbx.sip_host)
+        for pbx in config.pbx
+        if pbx.name in links
+    }
 
 
 def opt_out_codes(config: Config, route: str) -> Codes:
