@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,3 +39,16 @@ def events_are_as_documented() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(events, "values", checked)
         yield
+
+
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    """For tests that run commands: each configures logging for its process."""
+    root = logging.getLogger()
+    handlers, level, raised = list(root.handlers), root.level, logging.raiseExceptions
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.raiseExceptions = raised
+    logging.captureWarnings(False)
+    structlog.reset_defaults()

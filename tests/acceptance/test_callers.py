@@ -65,7 +65,7 @@ async def test_caller_who_replies_stop_is_not_texted_again(tmp_path: Path) -> No
         await asyncio.sleep(16.0)
         leg.hang_up()
         await leg.over()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while True:
                 stories = await lab.service.stories("calls", "-n", "10")
                 if len(stories) == 2 and stories[0]["verdict"] != "pending":

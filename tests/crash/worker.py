@@ -48,7 +48,8 @@ async def work(order: dict[str, Any]) -> None:
         store,
         routes,
         segments=lambda _route, _text: 1,
-        rules=lambda _: RetryRules(on_uncertain=order["policy"]),
+        # Patience is not what is shown here: a shorter wait is more moments to be killed in.
+        rules=lambda _: RetryRules(on_uncertain=order["policy"], first=0.2, longest=2.0),
         fleet=fleet,
     )
     deliveries.append(delivery)

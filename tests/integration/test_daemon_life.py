@@ -214,10 +214,11 @@ async def test_a_reload_ends_the_wait_of_a_carrier_that_refused_us(site: Rig) ->
     object.__setattr__(site.simulator.settings, "password", "other")
     await site.start()
     await site.until_logged("smpp_state", state="refused", level="error")
-    await site.until_told("STATUS=live; AMI pbx up; SMPP smsc refused")
+    await site.until_told("STATUS=live; AMI pbx up; SMPP smsc refused; ALARM route_down")
     object.__setattr__(site.simulator.settings, "password", "pw")
     site.signal(signal.SIGHUP)
-    await site.until_told("STATUS=live; AMI pbx up; SMPP smsc bound")
+    # The alarm stands until the route was sound for return_after.
+    await site.until_told("STATUS=live; AMI pbx up; SMPP smsc bound; ALARM route_down")
     await site.until_logged("reloaded", new_links=None)
 
 

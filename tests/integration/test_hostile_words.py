@@ -131,8 +131,8 @@ async def test_a_hostile_reply_is_kept_as_it_is_and_shown_harmless(
     await site.text()
     await site.tap.until("text_submitted")
     words = [name.replace("\0", "") for what, name in NAMES.items() if what != "long"]
-    parts = sum(simulator.reply(CALLER, DID, text) for text in words)
-    await site.tap.until("reply", parts)
+    assert sum(simulator.reply(CALLER, DID, text) for text in words) > len(words)
+    await site.tap.until("reply", len(words))
     shown = await tell(site, "why", key)
     assert "DROP TABLE" in shown
     await tell(site, "why", key, "--json")

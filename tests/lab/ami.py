@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from ami_listener.births import Inbound
-from textback.config_links import INBOUND_CONTEXTS
+from textback.config_pbx import INBOUND_CONTEXTS
 
 #: What counts as inbound when nothing else is configured.
 INBOUND = Inbound(frozenset(INBOUND_CONTEXTS))

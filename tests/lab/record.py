@@ -30,7 +30,7 @@ from tests.lab.asterisk import AMI_SECRET, Asterisk, asterisk_version, free_port
 from tests.lab.row import Row, play
 from tests.lab.service import pbx_keys
 from tests.lab.versions import DEFAULT, VERSIONS
-from textback.config_links import INBOUND_CONTEXTS
+from textback.config_pbx import INBOUND_CONTEXTS
 
 #: Asterisks at a time; they mostly ring.
 SIDE_BY_SIDE = 16

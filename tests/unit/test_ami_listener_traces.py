@@ -16,7 +16,7 @@ import pytest
 
 from ami_listener.events import ChannelRow, Splitter, parse_event
 from ami_listener.tracker import Inbound, Tracker
-from textback.config_links import INBOUND_CONTEXTS
+from textback.config_pbx import INBOUND_CONTEXTS
 from textback.model import Call, Direction, Moment, Outcome, Phase, Presentation
 
 DATA = Path(__file__).parents[1] / "data" / "ami"

@@ -15,7 +15,7 @@ EDGES = ("agi", "ami_listener", "sms_gateway")
 EDGE_MAY_IMPORT = {"textback.model", "textback.phone"}
 
 #: The modules of the product that may know the edges: the composition root and the command line.
-KNOW_THE_EDGES = {"daemon", "parts", "wiring", "cli", "doctor", "replay", "demo"}
+KNOW_THE_EDGES = {"daemon", "parts", "parts_exchange", "wiring", "cli", "doctor", "replay", "demo"}
 
 #: Pure: `now` is an argument, nothing awaits, nothing reads a clock or a file.
 PURE = (

@@ -146,3 +146,8 @@ def test_a_header_says_how_a_part_is_read(raw: bytes, data_coding: int, text: st
 def test_national_tables_are_parts_of_gsm_and_mean_nothing_on_another_alphabet() -> None:
     found, body = read_header(header(LOCKING_TURKISH) + b"\xe9")
     assert decode(body, coding(0, found), alphabet="latin1") == "é"
+
+
+def test_of_two_tables_for_one_place_the_last_is_read() -> None:
+    header, _ = read_header(bytes((6, 0x25, 1, 1, 0x25, 1, 2)))
+    assert coding(0, header) == 2 << 8

@@ -130,6 +130,11 @@ def test_the_parts_of_a_reply_may_be_told_by_sar_parameters() -> None:
     assert [(r.reference, r.part, r.parts) for r in found] == [(300, 1, 2), (300, 2, 2)]
 
 
+def test_a_sar_reference_of_more_octets_is_one_a_database_takes() -> None:
+    tlvs = [(0x020C, b"\xff" * 6 + b"\x01\x02"), (0x020E, b"\x02"), (0x020F, b"\x01")]
+    assert reply(deliver(b"hello", tlvs=tlvs)).reference == 0x0102
+
+
 @pytest.mark.parametrize(("total", "number"), [(0, 0), (2, 3), (2, 0)])
 def test_a_place_that_cannot_be_is_ignored(total: int, number: int) -> None:
     header = bytes((5, 0, 3, 42, total, number))

@@ -102,3 +102,16 @@ def test_the_words_are_the_configurations() -> None:
 def test_the_scope_is_the_business_or_the_number() -> None:
     assert scope_of(NUMBER, config()) == ""
     assert scope_of(NUMBER, config('\n[optout]\nscope = "number"\n')) == NUMBER
+
+
+def test_numbers_that_text_from_one_sender_are_one_to_a_handset() -> None:
+    second = '\n[[number]]\ndid = "+12125550177"\nsender = "{}"\n[optout]\nscope = "number"\n'
+    shared, own = config(second.format(NUMBER)), config(second.format("28777"))
+    assert (scope_of(NUMBER, shared), scope_of("+12125550177", shared)) == ("", "")
+    assert (scope_of(NUMBER, own), scope_of("+12125550177", own)) == (NUMBER, "+12125550177")
+
+
+def test_a_number_under_a_catch_all_that_names_a_sender_is_one_of_many() -> None:
+    more = '\n[[number]]\ndid = "*"\nsender = "28777"\n[optout]\nscope = "number"\n'
+    assert scope_of("+12125550188", config(more)) == ""
+    assert scope_of(NUMBER, config(more)) == NUMBER

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import shutil
 import sqlite3
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 import typer
 from rich.text import Text
 from typer.testing import CliRunner, Result
@@ -38,6 +36,8 @@ from textback.model import (
 )
 from textback.store.store import Store
 
+pytestmark = pytest.mark.usefixtures("logging_as_before")
+
 CALLER, OTHER, DID = "+12125550123", "+12125550124", "+12125550100"
 CONFIG = """
 [business]
@@ -55,18 +55,6 @@ did = "+12125550100"
 label = "Front desk"
 """
 Run = Callable[..., Result]
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level, raised = list(root.handlers), root.level, logging.raiseExceptions
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.raiseExceptions = raised
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
 
 
 @pytest.fixture

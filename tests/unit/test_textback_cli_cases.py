@@ -13,13 +13,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.fakes.store import EveryMiss, call, fact
-from tests.unit.test_textback_cli import CALLER, DID, OTHER, Run, config, quiet, run
+from tests.unit.test_textback_cli import CALLER, DID, OTHER, Run, config, run
 from textback.cli_cases import moment
 from textback.cli_common import UserError
 from textback.model import CallKey, Direction, Moment, Outcome, Reason, Skip
 from textback.store.store import Store
 
-__all__ = ["config", "quiet", "run"]
+__all__ = ["config", "run"]
+
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 HOUR = timedelta(hours=1)
 

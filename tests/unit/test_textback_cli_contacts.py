@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
 from tests.unit.configs import BASE, write
 from textback.cli import app
 from textback.store.store import Store
 
+pytestmark = pytest.mark.usefixtures("logging_as_before")
+
 ANN, BEN = "+16465550123", "+12125550124"
 Run = Callable[..., Result]
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
 
 
 @pytest.fixture

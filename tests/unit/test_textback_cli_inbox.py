@@ -215,3 +215,12 @@ def test_without_a_daemon_the_text_waits_and_that_is_said(
     told = run("reply", CALLER, "Hi")
     assert told.exit_code == 2
     assert "the service does not run" in told.output
+
+
+def test_a_text_in_another_encoding_is_a_clear_mistake(
+    run: Run, wrote: Callable[..., None]
+) -> None:
+    wrote(reply("Hello"))
+    told = run("reply", CALLER, "gr\udcfc\udcdfe")  # argv in Latin-1, as Python reads it
+    assert told.exit_code == 2
+    assert "character 3" in told.output

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import structlog
 from sqlalchemy import Connection, update
 from typer.testing import CliRunner, Result
 
@@ -23,20 +21,10 @@ from textback.cli import app
 from textback.store.store import Store
 from textback.store.tables import calls, outbox
 
+pytestmark = pytest.mark.usefixtures("logging_as_before")
+
 ANNA = "+12125550123"
 Run = Callable[..., Result]
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level, raised = list(root.handlers), root.level, logging.raiseExceptions
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.raiseExceptions = raised
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
 
 
 @pytest.fixture
@@ -173,6 +161,18 @@ def test_an_erasure_tells_what_it_did_and_what_is_left_to_do(run: Run, filled: P
     assert "voicemail and recordings" in done.output
     again = json.loads(run("erase", ANNA, "--reason", "again", "--yes", "--json").stdout)
     assert (again["rows"], again["still_in_the_file"]) == ({}, False)
+
+
+def test_digits_that_are_part_of_somebody_elses_number_are_no_failure(
+    run: Run, filled: Path
+) -> None:
+    with closing(sqlite3.connect(filled)) as db:
+        db.execute("INSERT INTO meta (key, value) VALUES ('x', '+442125550123')")
+        db.commit()
+    done = run("erase", ANNA, "--reason", "asked", "--yes")
+    assert done.exit_code == 0, done.output
+    assert "2125550123 is part of longer numbers or ids" in done.stderr
+    assert "written anew" not in done.stderr
 
 
 def test_free_pages_of_an_older_textback_are_written_anew(run: Run, filled: Path) -> None:

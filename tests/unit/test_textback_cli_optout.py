@@ -6,14 +6,12 @@ import asyncio
 import csv
 import io
 import json
-import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
 from tests.fakes.store import CALLER, NUMBER, fact, reply, send
@@ -22,21 +20,11 @@ from textback.cli import app
 from textback.model import ConsentSource, OutboxState
 from textback.store.store import Store
 
+pytestmark = pytest.mark.usefixtures("logging_as_before")
+
 OTHER = "+12125550124"
 Run = Callable[..., Result]
 T = TypeVar("T")
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level, raised = list(root.handlers), root.level, logging.raiseExceptions
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.raiseExceptions = raised
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
 
 
 class Site:
@@ -116,6 +104,37 @@ def test_the_list_and_the_log_are_for_people_too_and_can_be_masked(site: Site) -
     assert CALLER not in site("list", "--mask").output
     assert CALLER not in site("log", CALLER, "--mask").output
     assert "opted out: operator" in site("log", CALLER).output
+
+
+def test_numbers_within_words_are_masked_too(site: Site) -> None:
+    site("add", OTHER, "--reason", f"{OTHER} rang, (212) 555-0123 too")
+    site.store(lambda store: store.record_reply(reply(f"can you stop {OTHER}")))
+    for words in (("list",), ("log", OTHER), ("review",)):
+        for form in ((), ("--json",)):
+            told = site(*words, *form, "--mask")
+            assert told.exit_code == 0, told.output
+            assert "***" in told.output
+            assert "5550124" not in told.output
+            assert "555-0123" not in told.output
+
+
+def test_the_service_is_told_of_each_change(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    kicks: list[Path] = []
+    monkeypatch.setattr("textback.control.kick", lambda path: bool(kicks.append(path)))
+    site("add", OTHER)
+    site("remove", OTHER)
+    site("import", site.file(OTHER))
+    assert kicks == [site.folder / "textback.db"] * 3
+
+
+def test_the_log_tells_of_an_opt_out_from_one_number_too(site: Site) -> None:
+    async def opt_out(store: Store) -> None:
+        await store.opt_out(CALLER, "operator a", datetime.now(UTC), scope="+12125550100")
+
+    site.store(opt_out)
+    shown = site("log", CALLER).output
+    assert "may be texted" not in shown
+    assert "number +12125550100" in shown
 
 
 def test_review_lists_and_decides(site: Site) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,13 +12,14 @@ from threading import Thread
 from typing import Any
 
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
 from textback.cli import app
 from textback.model import DeliveryState, Event, EventKind
 from textback.store.store import Store
 from textback.store.telling import Addressee, Tried
+
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 CALLER = "+12125550123"
 CONFIG = """
@@ -44,18 +44,6 @@ name = "office"
 url = "json://127.0.0.1:{port}/hidden"
 """
 Run = Callable[..., Result]
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level, raised = list(root.handlers), root.level, logging.raiseExceptions
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.raiseExceptions = raised
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -199,6 +199,32 @@ async def test_no_more_than_the_window_is_ever_claimed(
     assert (await store.counts())[OutboxState.ACCEPTED] == 7
 
 
+async def test_an_answer_the_gateway_has_read_makes_no_room_before_the_lane_has_it(
+    store: Store, running: Running, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until it is recorded its row is `sending` on the disk, where a window's worth may be."""
+    await queued(store, 5)
+    gateway = FakeGateway(window=3, script=lambda message: None)
+    monkeypatch.setattr(gateway, "room", lambda: 3)
+    turn, looked = store.turn, asyncio.Event()
+
+    async def seen(*args: Any) -> Any:
+        settled = await turn(*args)
+        looked.set()
+        return settled
+
+    async with running(gateway) as delivery:
+        open_now = await gateway.holding(3)
+        monkeypatch.setattr(store, "turn", seen)
+        delivery.kick()
+        await looked.wait()
+        assert (await store.counts())[OutboxState.SENDING] == 3
+        for row in open_now:
+            gateway.answer(row, accepted(gateway.messages[row - 1]))
+        gateway.script = accepted
+        await watcher.saw(OutboxState.ACCEPTED, 5)
+
+
 async def test_the_window_is_counted_in_segments(
     store: Store, running: Running, watcher: Watcher
 ) -> None:
@@ -378,6 +404,21 @@ async def test_a_late_answer_resolves_its_text(
         await watcher.saw(OutboxState.UNCERTAIN)
         await delivery.late(row.id, accepted(gateway.messages[0]))
     assert (await store.text(row.id)).state is OutboxState.ACCEPTED
+
+
+async def test_a_late_answer_that_puts_it_off_wakes_the_lane(
+    store: Store, running: Running, watcher: Watcher
+) -> None:
+    """It had nothing to do, and slept."""
+    (row,) = await queued(store)
+    gateway = FakeGateway(script=lambda message: Unsure(detail="timeout"))
+    async with running(gateway) as delivery:
+        await watcher.saw(OutboxState.UNCERTAIN)
+        gateway.script = accepted
+        throttled = Later(after=0.0, detail="", name="ESME_RTHROTTLED", counts=False)
+        await delivery.late(row.id, throttled)
+        async with asyncio.timeout(10):
+            await watcher.saw(OutboxState.ACCEPTED)
 
 
 async def test_a_receipt_that_overtook_its_answer_is_told_of(

@@ -128,7 +128,8 @@ def test_one_that_falls_again_soon_waits_twice_as_long() -> None:
         end = sky.board.next_end()
         assert end is not None
         waits.append(round(end - sky.now.steady))
-        assert sky.forward(end - sky.now.steady) is Standing.CARRYING
+        assert sky.forward(end - sky.now.steady - 1) is Standing.RETURNING
+        assert sky.forward(1) is Standing.CARRYING
     assert waits == [60, 120, 240, 480, 960, 1920, 60 * MOST, 60 * MOST]
     sky.forward(3600)
     sky.bind("a", False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from textback.fleet import Fleet
 from textback.model import Later, Message, Moment, OutboxState, Submission, Unsure
 from textback.retry import RetryRules
 from textback.store.route_notes import RouteNote
+from textback.store.rows import Claim, Finished, Settled
 from textback.store.store import Store
 
 THROTTLED = Later(after=0.0, detail="", status=0x58, name="ESME_RTHROTTLED", counts=False)
@@ -128,6 +130,31 @@ async def test_a_route_that_only_throttles_is_stood_in_for(rig: Rig) -> None:
         assert rig.fleet.told("main")["because"] == "it answers ESME_RTHROTTLED"
 
 
+async def test_a_text_that_comes_back_to_a_route_already_given_up_wakes_the_next(rig: Rig) -> None:
+    """The next one had looked while it was on its way, found nothing, and went to sleep."""
+    rig.main.script = lambda _: None
+    rig.forward(600)
+    looked = asyncio.Event()
+    turn = rig.store.turn
+
+    async def looks(finished: Sequence[Finished], claim: Claim | None, now: datetime) -> Settled:
+        settled = await turn(finished, claim, now)
+        if claim is not None and claim.route == "spare" and "main" in claim.down:
+            looked.set()
+        return settled
+
+    rig.store.turn = looks  # type: ignore[method-assign]
+    async with running(rig):
+        await queued(rig.store, expires=at(7200))
+        rig.delivery.kick()
+        await rig.main.holding(1)
+        rig.fleet.heard("main", False, "locked", refused=True)  # given up at once
+        await looked.wait()
+        rig.main.answer(1, THROTTLED)
+        async with asyncio.timeout(10):
+            assert (await rig.spare.received(1))[0].row_id == 1
+
+
 async def test_what_was_unsure_stays_with_the_dead_route(rig: Rig) -> None:
     answers: list[Submission] = [Unsure(detail="cut")]
 
@@ -162,6 +189,8 @@ async def test_how_routes_stand_is_written_down_for_other_processes(
     monkeypatch.setattr(rig.store, "note_routes", note)
     task = asyncio.create_task(rig.fleet.run(), name="routes")
     rig.cut()
+    # On its way to the next bind: that is not what went wrong.
+    rig.fleet.heard("main", False, "binding as acme", step=True)
     rig.forward(61)
     await written.wait()
     main = (await rig.store.route_notes())["main"]

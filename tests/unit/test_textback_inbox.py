@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -23,8 +24,9 @@ from tests.fakes.store import (
     sending,
 )
 from textback.inbox import Batcher, Inbox
-from textback.model import Incoming, OutboxState, ReceiptState
+from textback.model import Incoming, OutboxState, Reading, ReceiptState
 from textback.observer import Observer
+from textback.reply_rules import PLAIN, Facts, ReplyRules
 from textback.store.errors import StoreError, StoreUnavailableError
 from textback.store.store import Store
 
@@ -288,3 +290,114 @@ async def test_a_repeat_is_counted_and_no_reply(
         await inbox.reply(replace(plain, session="b", at=at(90)))
     assert [entry["event"] for entry in logs] == ["reply_repeated"]
     assert (watcher.replies, watcher.repeated) == (1, 1)
+
+
+# --- what trips a fault of ours ------------------------------------------------------------------
+
+
+def tripping(where: str) -> ReplyRules:
+    """Rules that fail at one text, in the middle of the transaction or before it."""
+
+    def read(text: str, number: str) -> Reading:
+        if where == "read" and text == "poison":
+            raise RecursionError(text)
+        return PLAIN.read(text, number)
+
+    def answer(text: Incoming, reading: Reading, facts: Facts) -> None:
+        if where == "answer" and text.text == "poison":
+            raise KeyError(text.text)
+
+    return replace(PLAIN, read=read, answer=answer)
+
+
+@pytest.mark.parametrize("where", ["read", "answer"])
+async def test_a_text_the_rules_trip_over_is_kept_answered_and_laid_before_a_person(
+    store: Store, watcher: Watcher, where: str
+) -> None:
+    (row,) = await queued(store)
+    inbox = Inbox(store, lambda: "US", observer=watcher, rules=lambda: tripping(where))
+    with capture_logs() as logs:
+        numbers = await asyncio.gather(
+            *(inbox.reply(reply(text, raw=text.encode())) for text in ("one", "poison", "stop"))
+        )
+    assert len(set(numbers)) == 3, "each has its row, and the carrier its answer"
+    (said,) = [entry for entry in logs if entry["event"] == "kept_unread"]
+    assert (said["what"], said["octets"], said["log_level"]) == ("reply", 6, "error")
+    assert watcher.replies == 3
+    assert (await store.text(row.id)).reason == "opted_out", "the others are obeyed"
+    (thread,) = await store.threads_of(CALLER)
+    assert thread.unread == 3
+
+
+async def test_until_a_person_looked_nothing_automatic_goes_to_its_handset(store: Store) -> None:
+    (row,) = await queued(store)
+    inbox = Inbox(store, lambda: "US", rules=lambda: tripping("read"))
+    await inbox.reply(reply("poison"))
+    assert (await store.text(row.id)).state is OutboxState.HELD
+    (doubt,) = await store.doubts()
+    assert doubt.text == "poison"
+
+
+async def test_what_has_no_place_in_any_thread_is_kept_as_octets(
+    store: Store, tmp_path: Path
+) -> None:
+    inbox = Inbox(store, lambda: "US")
+    huge = reply("part", raw=b"\x01\x02", reference=2**70, part=1, parts=2**70)
+    await asyncio.gather(inbox.reply(huge), inbox.reply(reply("fine")))
+    raw = sqlite3.connect(tmp_path / "textback.db")
+    kept = raw.execute("SELECT raw, incoming_id IS NULL FROM replies ORDER BY id").fetchall()
+    raw.close()
+    assert sorted(kept) == [(b"", 0), (b"\x01\x02", 1)]
+
+
+async def test_a_receipt_that_cannot_be_placed_is_kept_raw_and_answered(
+    store: Store, watcher: Watcher, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    record = store.record_receipts
+
+    async def tripping_over_one(found: Sequence[Any]) -> Any:
+        if any(one.message_id == "poison" for one in found):
+            raise OverflowError
+        return await record(found)
+
+    monkeypatch.setattr(store, "record_receipts", tripping_over_one)
+    inbox = Inbox(store, lambda: "US", observer=watcher)
+    bad = replace(receipt("poison"), raw=b"octets")
+    with capture_logs() as logs:
+        await asyncio.gather(inbox.receipt(bad), inbox.receipt(receipt("fine")))
+    assert [e["what"] for e in logs if e["event"] == "kept_unread"] == ["receipt"]
+    raw = sqlite3.connect(tmp_path / "textback.db")
+    assert set(raw.execute("SELECT message_id FROM receipts")) == {("",), ("fine",)}
+    raw.close()
+
+
+async def test_a_text_with_a_gap_the_rules_trip_over_stops_neither_the_looking_nor_the_others(
+    store: Store, watcher: Watcher
+) -> None:
+    def read(text: str, number: str) -> Reading:
+        if "poison" in text:
+            raise RecursionError
+        return PLAIN.read(text, number)
+
+    clock, kept = Clock(), asyncio.Queue[Incoming]()
+    rules = replace(PLAIN, read=read)
+    inbox = Inbox(store, lambda: "US", rules=lambda: rules, clock=clock, on_kept=kept.put_nowait)
+    for reference, text in enumerate(("one", "poison", "two")):
+        part = reply(text, reference=reference, part=1, parts=2, at=at(60 + reference))
+        await inbox.reply(part)
+    clock.now = at(60 + 900)
+    with capture_logs() as logs:
+        task = asyncio.create_task(inbox.run(), name="inbox")
+        found = [(await kept.get()).text for _ in range(3)]
+        await inbox.stop()
+        await task
+    assert found == ["one[…]", "poison[…]", "two[…]"]
+    assert [e["what"] for e in logs if e["event"] == "kept_unread"] == ["partial reply"]
+    (doubt,) = await store.doubts()
+    assert doubt.text == "poison[…]"
+
+
+async def test_a_closed_store_keeps_nothing_and_answers_nothing(store: Store, inbox: Inbox) -> None:
+    await store.close()
+    with pytest.raises(StoreError):
+        await inbox.reply(reply("hello"))

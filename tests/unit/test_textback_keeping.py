@@ -25,8 +25,8 @@ from textback.store.errors import StoreUnavailableError
 from textback.store.holdings import HOLDINGS
 from textback.store.schema import metadata
 from textback.store.store import Store
-from textback.store.tables import calls, operator_log, opt_outs, outbox
-from textback.store.tables_people import cases
+from textback.store.tables import calls, operator_log, outbox
+from textback.store.tables_people import cases, opt_outs
 from textback.store.tables_tell import events
 
 DAY = 86_400.0
@@ -98,6 +98,8 @@ def test_years_are_long_ones_and_zero_is_for_ever() -> None:
 def test_texts_are_kept_as_long_as_a_gate_looks_at_them() -> None:
     found = loads(BASE + 'cooldown = "30d"\nonce_per = "365d"\n[retention]\ntexts = "1d"\n')
     assert kept_for(found, "texts") == 366 * DAY
+    found = loads(BASE + '[limits]\nauto_window = "30d"\n[retention]\ntexts = "1d"\n')
+    assert kept_for(found, "texts") == 31 * DAY
 
 
 def test_a_mistake_in_retention_is_said_clearly() -> None:

@@ -37,6 +37,29 @@ def test_other_numbers_are_not_taken_for_it(text: str) -> None:
     assert NEW_YORK.without(text) == text
 
 
+def test_typographic_dashes_and_spaces_are_read_over() -> None:
+    for text in (
+        "212\u2011555\u20110123",
+        "+1\u00a0212\u00a0555\u00a00123",
+        "212\u2013555\u20130123",
+    ):
+        assert NEW_YORK.without(text) == ERASED
+        assert any(hint in text for hint in NEW_YORK.hints)
+
+
+@pytest.mark.parametrize("text", ["+44 2125550123", "+44 (0) 212 555 0123", "011 44 2125550123"])
+def test_the_same_digits_behind_another_countrys_code_are_somebody_elses(text: str) -> None:
+    assert not NEW_YORK.found_in(text)
+    assert NEW_YORK.without(f"{text}, 2125550123") == f"{text}, {ERASED}"
+
+
+def test_what_was_dialled_is_read_behind_a_code_for_an_outside_line() -> None:
+    for text in ("92125550123", "912125550123", "*672125550123", "9,12125550123"):
+        assert NEW_YORK.as_dialled.without(f"PJSIP/{text}@trunk") == f"PJSIP/{ERASED}@trunk"
+        assert not NEW_YORK.found_in(text) or "," in text
+    assert not NEW_YORK.as_dialled.found_in("442125550123")
+
+
 def test_a_number_abroad_is_known_by_its_code_alone() -> None:
     for text in ("020 7946 0100", "2079460100", "02079460100"):
         assert LONDON.found_in(text)

@@ -10,7 +10,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
 
 from textback.console.health import Health, PartHealth, build_app
-from textback.metrics import Metrics, Part
+from textback.metrics import Metrics
+from textback.metrics_parts import Part
 from textback.model import (
     Call,
     CallKey,

@@ -59,3 +59,9 @@ def test_an_address_of_nobody_is_read_as_far_as_it_can_be() -> None:
     assert recipients(*PLAIN).of("12125550177") == Ours("+12125550177", "")
     assert recipients(*PLAIN).of("ACME") == Ours("ACME", "")
     assert recipients(*PLAIN).of("") == Ours("", "")
+
+
+def test_a_did_from_which_another_number_texts_too_leaves_it_to_the_thread() -> None:
+    found = recipients({"did": MAIN}, {"did": SALES, "sender": MAIN})
+    assert found.of(MAIN[2:]) == Ours(MAIN, "", likely=MAIN)
+    assert found.of(SALES) == Ours(SALES, SALES)

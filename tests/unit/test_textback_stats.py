@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
 from tests.fakes.store import accepted, claim, fact, finished, receipt, reply, send
@@ -27,6 +25,8 @@ from textback.figures import Survey, Tally, figures
 from textback.model import Direction, Moment, OutboxState, Outcome, Phase, Reason, Send, Skip
 from textback.store.store import Store
 from textback.store.survey import survey
+
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 MAIN, CALLER = "+12125550100", "+12125550123"
 CONFIG = """
@@ -45,18 +45,6 @@ password = "p"
 did = "+12125550100"
 label = "Front desk"
 """
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level, raised = list(root.handlers), root.level, logging.raiseExceptions
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.raiseExceptions = raised
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
 
 
 @dataclass

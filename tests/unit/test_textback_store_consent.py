@@ -47,16 +47,16 @@ from textback.model import (
     TextKind,
 )
 from textback.reply_rules import ReplyRules
-from textback.store import consents, doubts, outs
-from textback.store import optouts as verbs
+from textback.store import consents, doubts, obeying, outs
 from textback.store.consenting import Entry
 from textback.store.incoming import Taken
 from textback.store.learning import Codes
 from textback.store.replies import Kept
 from textback.store.rows import RowFilter
 from textback.store.store import Store
-from textback.store.tables import opt_outs, outbox
+from textback.store.tables import outbox
 from textback.store.tables_people import consents as evidence_table
+from textback.store.tables_people import opt_outs
 from textback.store.tables_talk import incoming
 from textback.store.tables_tell import events
 
@@ -238,9 +238,9 @@ async def test_the_gate_tells_source_date_and_scope(store: Store) -> None:
 # --- the last look before the wire ---
 
 
-async def slipped_in(store: Store, number: str = CALLER) -> None:
+async def slipped_in(store: Store, number: str = CALLER, scope: str = "") -> None:
     """An opt-out that found no text to cancel: another process wrote it, or a lane had the row."""
-    values = {"number": number, "scope": "", "word": "stop", "source": ConsentSource.HANDSET}
+    values = {"number": number, "scope": scope, "word": "stop", "source": ConsentSource.HANDSET}
     values |= {"reason": "", "at": NOW, "lifted_by": ""}
     await store._db.write(lambda db: db.execute(insert(opt_outs), values))
 
@@ -256,6 +256,19 @@ async def test_a_text_whose_handset_opted_out_is_cancelled_at_submit_time(store:
     assert (stopped.state, stopped.reason) == (OutboxState.CANCELLED, "opted_out")
     (blocked,) = await store.evidence(CALLER)
     assert (blocked.event, blocked.row_id) == (ConsentEvent.BLOCKED, row.id)
+
+
+async def test_at_the_wire_an_opt_out_from_one_number_stops_texts_of_that_number_alone(
+    store: Store,
+) -> None:
+    there = fact(call("1700000000.77"), send(sender=OTHER), number=OTHER)
+    judged = await store.judge(there, NOW)
+    (row,) = await queued(store)
+    await slipped_in(store, scope=NUMBER)
+    settled = await store.turn((), claim(), at(10))
+    assert settled.stopped == (row.id,)
+    assert judged.row is not None
+    assert [one.id for one in settled.claimed] == [judged.row.id]
 
 
 async def test_a_text_that_comes_back_to_the_queue_is_looked_at_again(store: Store) -> None:
@@ -568,13 +581,13 @@ async def test_all_that_meets_big_tables_goes_by_an_index(store: Store) -> None:
     active = select(opt_outs).where(opt_outs.c.number.in_(["a"]), outs.ACTIVE)
     open_ = select(incoming.c.sender).where(incoming.c.sender.in_(["a"]), doubts.OPEN)
     for statement, index in (
-        (outs._OUT, "uq_opt_outs_active (number=?"),
+        (outs.OUT, "uq_opt_outs_active (number=?"),
         (active, "uq_opt_outs_active (number=?"),
-        (doubts._DOUBT, "ix_incoming_review (sender=?"),
+        (doubts.DOUBT, "ix_incoming_review (sender=?"),
         (open_, "ix_incoming_review (sender=?"),
         (doubts._COUNT, "ix_incoming_review"),
-        (verbs._ANSWERED, "ix_outbox_recipient_created_at (recipient=? AND created_at>?"),
-        (verbs._LAST_HELP, "ix_outbox_recipient_created_at (recipient=? AND created_at>?"),
+        (obeying._ANSWERED, "ix_outbox_recipient_created_at (recipient=? AND created_at>?"),
+        (obeying._LAST_HELP, "ix_outbox_recipient_created_at (recipient=? AND created_at>?"),
         (consents._OF_NUMBER, "ix_consents_number (number=?"),
     ):
         assert index in await plan(statement), statement
@@ -619,3 +632,129 @@ async def test_what_opted_out_before_there_was_evidence_is_taken_over(tmp_path: 
             await store._db.write(lambda db: db.execute(evidence_table.delete()))
     finally:
         await store.close()
+
+
+# --- found in review ---------------------------------------------------------------------------
+
+
+NUMBERS = rules('\n[optout]\nscope = "number"\n')
+
+
+async def test_by_number_a_stop_leaves_doubts_about_other_numbers_open(store: Store) -> None:
+    await store.record_reply(reply("not interested", recipient=OTHER), NUMBERS)
+    await store.record_reply(reply("stop", at=at(70)), NUMBERS)
+    (doubt,) = await store.doubts()
+    assert doubt.number == OTHER
+    await store.record_reply(reply("start", at=at(80)), NUMBERS)
+    assert len(await store.doubts()) == 1, "START to another number decides nothing here"
+    await store.record_reply(reply("stop", at=at(90), recipient=OTHER), NUMBERS)
+    assert await store.doubts() == []
+
+
+async def test_by_number_a_stop_sets_free_what_waits_at_other_numbers(store: Store) -> None:
+    there = fact(call("1700000000.77"), send(sender=OTHER), number=OTHER)
+    judged = await store.judge(there, NOW)
+    (row,) = await queued(store)
+    await store.record_reply(reply("not interested"), NUMBERS)
+    assert judged.row is not None
+    assert (await store.text(judged.row.id)).state is OutboxState.HELD
+    await store.record_reply(reply("stop", at=at(70)), NUMBERS)
+    assert (await store.text(row.id)).state is OutboxState.CANCELLED
+    assert (await store.text(judged.row.id)).state is OutboxState.QUEUED
+    assert await store.outs_of(CALLER)
+    assert not await store.is_out(CALLER)
+
+
+async def test_a_doubtful_reply_is_told_with_the_label_of_its_number(store: Store) -> None:
+    labelled = wiring.reply_rules(loads(BASE.replace('100"', '100"\nlabel = "Front desk"', 1)))
+    await store.record_reply(reply("not interested"), labelled)
+    (payload,) = await told(store, EventKind.OPT_OUT_REVIEW)
+    assert payload["label"] == "Front desk"
+
+
+async def test_a_keyword_of_a_number_is_found_where_several_have_one_sender(store: Store) -> None:
+    shared = """
+sender = "28777"
+[[number]]
+did = "+12125550101"
+sender = "28777"
+[[keyword]]
+name = "urgent"
+words = ["urgent"]
+numbers = ["+12125550101"]
+"""
+    own = wiring.reply_rules(loads(BASE + shared))
+    await store.judge(fact(call(did=OTHER), send(sender="28777"), number=OTHER), NOW)
+    said = reply("urgent", recipient="28777")
+    assert taken(await store.record_reply(said, own)).reading.keyword == "urgent"
+
+
+async def test_where_one_number_texts_for_another_the_thread_tells_whose_it_is(
+    store: Store,
+) -> None:
+    own = wiring.reply_rules(loads(TWO + f'sender = "{NUMBER}"\n'))
+    await queued(store)
+    stranger = reply("Hello", sender="+16465550199")
+    there = reply("Hello", sender="+16465550198")
+    judged = await store.judge(
+        fact(call("1.2", did=OTHER), send(sender=NUMBER, to=there.sender), number=OTHER), NOW
+    )
+    assert judged.row is not None
+    kept = await store.record_replies([reply("Hello"), stranger, there], own)
+    assert [taken(one).text.number for one in kept] == [NUMBER, NUMBER, OTHER]
+
+
+# --- a text of which a part is missing ---
+
+
+async def partial(store: Store, there: str, part: int = 2) -> Taken:
+    await store.record_reply(reply(there, reference=5, part=part, parts=2), RULES)
+    (found,) = await store.give_up_partials(RULES, at(60 + 600))
+    return found
+
+
+async def test_the_end_of_a_text_whose_beginning_is_missing_silences_nobody(store: Store) -> None:
+    (row,) = await queued(store)
+    found = await partial(store, "stop")
+    assert (found.reading.request, found.reading.review) == (None, True)
+    assert await store.opted_out() == []
+    assert (await store.text(row.id)).state is OutboxState.HELD
+    (doubt,) = await store.doubts()
+    assert doubt.text == "[…]stop"
+
+
+async def test_the_part_that_was_missing_decides(store: Store) -> None:
+    (row,) = await queued(store, expires=at(90_000))
+    await partial(store, " stop")
+    late = reply("Is it at the bus", reference=5, part=1, parts=2, at=at(900))
+    assert taken(await store.record_reply(late, RULES)).text.text == "Is it at the bus stop"
+    assert await store.doubts() == []
+    assert (await store.text(row.id)).state is OutboxState.QUEUED
+    assert ("reviewed", "handset") in await evidence(store)
+
+
+async def test_with_the_part_that_was_missing_a_stop_is_obeyed(store: Store) -> None:
+    await partial(store, " stop")
+    late = reply("Please", reference=5, part=1, parts=2, at=at(900))
+    assert taken(await store.record_reply(late, RULES)).answer is not None
+    assert len(await store.opted_out()) == 1
+    assert await store.doubts() == []
+
+
+async def test_a_start_of_which_a_part_is_missing_opens_nothing(store: Store) -> None:
+    await store.record_reply(reply("stop"), RULES)
+    found = await partial(store, "start")
+    assert (found.reading.request, found.reading.review) == (None, False)
+    assert len(await store.opted_out()) == 1
+
+
+async def test_evidence_cannot_be_replaced_either(store: Store) -> None:
+    await store.record_reply(reply("stop"), RULES)
+    verb = (
+        "INSERT OR REPLACE INTO consents (id, at, number, number_hash, scope, event, source, "
+        '"by", words, detail) SELECT id, at, number, number_hash, scope, event, source, '
+        "\"by\", 'never said', detail FROM consents"
+    )
+    with pytest.raises(Exception, match="append-only"):
+        await store._db.write(lambda db: db.exec_driver_sql(verb))
+    assert [e.words for e in await store.evidence(CALLER)][-1] == "stop"

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from sqlalchemy import event, insert
+from sqlalchemy import insert
 
+from tests.fakes.statements import heard, plan
 from tests.fakes.store import CALLER, NOW, NUMBER, at, call, fact, send
 from tests.unit.verdicts import config
+from textback.callback import Configured
 from textback.decide import Past, decide
 from textback.model import (
     Call,
@@ -30,7 +31,6 @@ from textback.model import (
 from textback.store import contacts as module
 from textback.store import robots, threads
 from textback.store.calls import new_text
-from textback.store.engine import ThreadRunner
 from textback.store.store import Store
 from textback.store.tables import outbox
 from textback.store.tables_talk import incoming
@@ -113,24 +113,6 @@ async def test_contacts_are_listed_by_tag_source_and_words(store: Store) -> None
     assert await store.remove_contact(OTHER) == 0
 
 
-async def plan(store: Store, query: Any, **values: Any) -> list[str]:
-    """How SQLite runs it."""
-
-    def explain(db: Any) -> list[str]:
-        said: list[tuple[str, Any]] = []
-
-        @event.listens_for(db, "before_cursor_execute")
-        def hear(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
-            said.append((statement, parameters))
-
-        db.execute(query, values)
-        statement, parameters = said[0]
-        found = db.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-        return [row[3] for row in found]
-
-    return await store.read(explain)
-
-
 async def test_the_look_up_of_a_verdict_goes_by_the_index(store: Store) -> None:
     lines = await plan(store, module._BY_NUMBER, number=CALLER)
     assert any("SEARCH contacts USING INDEX" in line and "number=?" in line for line in lines)
@@ -146,22 +128,6 @@ async def test_a_card_says_the_name_the_business_knows(store: Store) -> None:
 
 
 # --- asked for on demand ------------------------------------------------------------------------
-
-
-@contextmanager
-def heard(store: Store) -> Iterator[list[str]]:
-    """The statements of what is written meanwhile."""
-    engine = cast(ThreadRunner, store._db.writer).engine
-    statements: list[str] = []
-
-    def hear(_: Any, __: Any, statement: str, *___: Any) -> None:
-        statements.append(statement)
-
-    event.listen(engine, "before_cursor_execute", hear)
-    try:
-        yield statements
-    finally:
-        event.remove(engine, "before_cursor_execute", hear)
 
 
 async def statements(store: Store, made: Call) -> list[str]:
@@ -206,6 +172,31 @@ async def test_a_missed_call_asks_each_part_once_and_no_follow_up_where_there_is
     assert not [s for s in found if "AS first" in s]
 
 
+@pytest.mark.parametrize(
+    ("changes", "most"),
+    [
+        ({}, 16),
+        ({"outcome": Outcome.ANSWERED}, 6),
+        ({"direction": Direction.INTERNAL}, 5),
+        ({"did": "+12125550199"}, 6),
+    ],
+    ids=["texted", "answered", "internal", "not watched"],
+)
+async def test_a_call_costs_no_more_statements_than_it_needs(
+    store: Store, changes: dict[str, Any], most: int
+) -> None:
+    rules = config()
+
+    def judge(judged: Call, past: Past) -> Verdict | None:
+        return decide(judged, past, rules, at(21))
+
+    made = fact(call(phase=Phase.ENDED, **changes), cases=Configured(rules))
+    with heard(store) as found:
+        judged = await store.judge(replace(made, decide=judge), at(21))
+    assert (judged.row is None) is bool(changes)
+    assert len(found) <= most, found
+
+
 async def test_the_past_cannot_be_asked_once_its_transaction_is_over(store: Store) -> None:
     kept: list[Past] = []
 
@@ -215,7 +206,7 @@ async def test_the_past_cannot_be_asked_once_its_transaction_is_over(store: Stor
 
     await store.judge(replace(fact(), decide=judge), NOW)
     with pytest.raises(Exception, match="closed"):
-        _ = kept[0].contact
+        _ = kept[0].recent_texts
 
 
 async def test_texts_from_other_numbers_are_known_to_once_per_alone(store: Store) -> None:

@@ -17,6 +17,7 @@ from tests.fakes.store import (
     at,
     call,
     fact,
+    late,
     queued,
     reply,
     send,
@@ -24,8 +25,11 @@ from tests.fakes.store import (
 from textback.model import (
     CallBetween,
     Contact,
+    Direction,
     InboxList,
+    Moment,
     OutboxState,
+    Outcome,
     Phase,
     Reading,
     TextIn,
@@ -140,6 +144,21 @@ async def test_who_waits_longest_comes_first_and_an_answer_ends_the_waiting(stor
     assert await listed(store, InboxList.UNREAD) == [OTHER]
     await store.record_reply(reply("and more", at=at(50)))
     assert await listed(store) == [OTHER, CALLER]
+
+
+@pytest.mark.parametrize("way", ["answered", "called back"])
+async def test_a_conversation_by_telephone_learnt_late_answers_it_too(
+    store: Store, way: str
+) -> None:
+    await store.record_reply(reply("Please call me", at=at(5)))
+    spoken = late(answered=Moment(at(10), 0.0), outcome=Outcome.ANSWERED)
+    if way == "answered":
+        told = fact(spoken)
+    else:
+        spoken = replace(spoken, direction=Direction.OUTBOUND, caller="101")
+        told = replace(fact(spoken), caller="", called_back=CALLER)
+    await store.record_calls([told], at(600))
+    assert await listed(store) == []
 
 
 @pytest.mark.parametrize("way", ["answered", "called back"])
@@ -357,3 +376,30 @@ async def test_what_a_conversation_is_made_of_goes_by_indexes(store: Store) -> N
 
     for index, plan in await store.read(plans):
         assert index in plan, plan
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["bad \udcff octet", "nul \0 inside"])
+async def test_a_text_no_database_takes_is_refused_in_words(store: Store, text: str) -> None:
+    await store.record_reply(reply("Hello"))
+    with pytest.raises(ReplyRefusedError):
+        await store.reply(CALLER, "", text, by="root", now=at(70))
+
+
+async def test_no_conversation_is_begun_with_what_is_no_number(store: Store) -> None:
+    with pytest.raises(ReplyRefusedError, match="no telephone number"):
+        await store.reply("ACME", NUMBER, "Hi", by="root", now=at(70), number=NUMBER)
+    await store.record_reply(reply("Your code is 1", sender="28777"))
+    answer = await store.reply("28777", "", "Hi", by="root", now=at(70))
+    assert answer.to == "28777"
+
+
+async def test_a_conversation_by_telephone_learnt_late_answers_nothing_written_after_it(
+    store: Store,
+) -> None:
+    await store.record_reply(reply("Please call me", at=at(60)))
+    spoken = late(answered=Moment(at(10), 0.0), outcome=Outcome.ANSWERED)
+    await store.record_calls([fact(spoken)], at(600))
+    assert await listed(store) == [CALLER]

@@ -249,6 +249,43 @@ async def test_calls_that_reached_the_person_still_say_that_somebody_was_reached
     assert (row.called_back, row.did, row.caller_name) == ("[erased]", "[erased]", OTHER)
 
 
+@pytest.mark.parametrize("reached", [ANNA, ""])
+async def test_what_the_house_dialled_goes_whether_or_not_somebody_answered(
+    store: Store, tmp_path: Path, reached: str
+) -> None:
+    await fill(store)
+    out = {"direction": "outbound", "called_back": reached, "did": "92125550123"}
+    trail = [[0, "dials PJSIP/912125550123@trunk"]]
+    mine = update(calls).where(calls.c.caller == BOB).values(**out, trail=trail)
+    await store._db.write(lambda db: db.execute(mine))
+    await erase(store)
+    row = await store.read(lambda db: db.execute(select(calls).where(calls.c.caller == BOB)).one())
+    assert row.did == "[erased]"
+    assert await store.take_over_log()
+    assert still_in(tmp_path / "textback.db", Spelling(ANNA).needles) == ()
+
+
+async def test_somebody_whose_number_has_the_same_digits_is_left_alone(store: Store) -> None:
+    await fill(store)
+    british = "+44" + ANNA[2:]
+    note = f"{british}, or {british[:3]} {british[3:]}"
+
+    def respell(db: Connection) -> None:
+        db.execute(update(calls).where(calls.c.caller == BOB).values(trail=[[0, note]]))
+        db.execute(
+            text("UPDATE replies SET sender = :n WHERE sender = :b"), {"n": british, "b": BOB}
+        )
+
+    await store._db.write(respell)
+    await erase(store)
+    row = await store.read(lambda db: db.execute(select(calls).where(calls.c.caller == BOB)).one())
+    assert row.trail == [[0, note]]
+    found = await store.export_person(Spelling(british, home=False))
+    assert [reply["sender"] for reply in found["replies"]] == [british]
+    # What the files have of the digits is theirs, and the command must not call it a failure.
+    assert await store.in_others((ANNA[2:], "5550123", "Quixenberry")) == {ANNA[2:], "5550123"}
+
+
 # --- the suppression list ------------------------------------------------------------------------
 
 

@@ -41,7 +41,7 @@ from textback.model import (
 )
 from textback.store.rows import Judged
 from textback.store.store import Store
-from textback.store.tables import hints
+from textback.store.tables_people import hints
 
 OTHER = "+12125550199"
 

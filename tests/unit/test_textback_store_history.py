@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, event, insert
+from sqlalchemy import Connection, insert
 
+from tests.fakes.statements import plan
 from tests.fakes.store import CALLER, NOW, NUMBER, at, call, fact, queued, send
 from textback import names
 from textback.model import (
@@ -122,24 +123,6 @@ async def test_shadow_texts_are_neighbours_in_shadow_mode_only(store: Store) -> 
     await texts(store, "+12125550199", shadow=True)
     assert (await store.history(CALLER, NUMBER, at(60))).adjacent == 0
     assert (await store.history(CALLER, NUMBER, at(60), shadow=True)).adjacent == 1
-
-
-async def plan(store: Store, query: Any, **values: Any) -> list[str]:
-    """How SQLite runs it."""
-
-    def explain(db: Connection) -> list[str]:
-        heard: list[tuple[str, Any]] = []
-
-        @event.listens_for(db, "before_cursor_execute")
-        def hear(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
-            heard.append((statement, parameters))
-
-        db.execute(query, values)
-        statement, parameters = heard[0]
-        found = db.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-        return [row[3] for row in found]
-
-    return await store.read(explain)
 
 
 async def test_neighbours_and_caps_are_counted_in_the_index_alone(store: Store) -> None:

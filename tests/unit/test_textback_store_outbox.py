@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from tests.fakes.statements import heard
 from tests.fakes.store import (
     NOW,
     accepted,
     at,
+    call,
     claim,
+    fact,
     finished,
     queued,
     receipt,
@@ -53,6 +56,22 @@ async def test_a_claimed_text_is_sending_on_the_disk_with_an_open_attempt(store:
     assert (row.route, row.attempts, row.claimed) == ("smsc", 1, at(1))
     assert await store.text(row.id) == row
     assert await results(store) == [(1, AttemptResult.OPEN)]
+
+
+async def test_a_turn_costs_as_many_statements_for_many_texts_as_for_one(store: Store) -> None:
+    said: list[int] = []
+    for count in (1, 20):
+        for n in range(count):
+            there = call(f"17.{count}{n}")
+            await store.judge(fact(there, send(f"+1212555{n:04d}"), caller=f"+1212555{n:04d}"), NOW)
+        with heard(store) as first:
+            rows = (await store.turn((), claim(), at(1))).claimed
+        assert len(rows) == count
+        with heard(store) as second:
+            came = [finished(row, accepted(f"{row.id:08x}")) for row in rows]
+            await store.turn(came, None, at(2))
+        said.append(len(first) + len(second))
+    assert said[0] == said[1] <= 15
 
 
 async def test_the_oldest_due_text_goes_first(store: Store) -> None:

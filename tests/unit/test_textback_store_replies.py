@@ -432,3 +432,40 @@ async def test_every_look_for_a_part_or_a_repeat_goes_by_an_index(store: Store) 
     found = await store.read(plans)
     for name, (_, index) in statements.items():
         assert index in found[name], (name, found[name])
+
+
+async def test_a_stop_like_an_unanswered_one_before_is_obeyed_when_start_came_between(
+    store: Store,
+) -> None:
+    await store.record_reply(one("STOP", "a", 10))
+    await store.record_reply(one("START", "b", 300))
+    again = await store.record_reply(one("STOP", "b", 600))
+    assert (again.repeat, again.word) == (False, "stop")
+    assert len(await store.opted_out()) == 1
+    assert (await store.record_reply(one("STOP", "c", 660))).repeat, "it is out: the carrier's"
+
+
+async def test_of_many_texts_that_wait_so_many_are_given_up_at_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replies, "GIVEN_UP_AT_ONCE", 2)
+    for n in range(3):
+        first = parts(LONG, reference=n)[0]
+        await store.record_reply(replace(first, at=at(60 + n)), RULES)
+    found = [len(await store.give_up_partials(RULES, at(5_000))) for _ in range(3)]
+    assert found == [2, 1, 0]
+
+
+async def test_a_stop_in_parts_waits_for_nobodys_answer(store: Store) -> None:
+    await store.record_replies(parts("STOP", size=4), RULES)
+    assert await store.inbox() == []
+    assert len(await store.opted_out()) == 1
+
+
+async def test_a_part_that_was_long_under_way_does_not_turn_the_thread_back(store: Store) -> None:
+    first, second = parts("Hello you", size=10)
+    await store.record_reply(replace(first, at=at(60)), RULES)
+    await store.record_reply(reply("And?", at=at(200)), RULES)
+    await store.record_reply(replace(second, at=at(300)), RULES)
+    (thread,) = await store.threads_of(CALLER)
+    assert (thread.last, thread.last_in) == (at(200), at(200))

@@ -167,11 +167,49 @@ def test_a_route_that_is_bound_but_not_back_yet_leaves_its_texts_to_the_next() -
         assert take(db, "c", "bc") == [1]
 
 
+THROTTLED = Later(after=0, detail="", name="ESME_RTHROTTLED", counts=False)
+
+
+def test_a_text_that_has_been_tried_leaves_a_route_that_is_down_though_bound() -> None:
+    with database() as db:
+        put(db, values(1, route="a"))
+        assert take(db, "a") == [1]
+        back(db, 1, "a", THROTTLED, OutboxState.QUEUED)
+        assert take(db, "a", "bc") == []
+        assert take(db, "c", "bc") == [1]
+
+
+def test_of_two_that_stand_the_first_in_the_texts_own_order_takes_it() -> None:
+    with database() as db:
+        put(db, values(1, "+12125550102", "b"))  # by b, then a, then c
+        assert take(db, "b") == [1]
+        back(db, 1, "b", THROTTLED, OutboxState.QUEUED)
+        assert take(db, "c", "ac") == []
+        assert take(db, "a", "ac") == [1]
+
+
+def test_a_route_that_is_down_sends_the_rest_of_what_it_began() -> None:
+    with database() as db:
+        put(db, values(1, "+12125550102", "b"))
+        assert take(db, "b") == [1]
+        begun = replace(THROTTLED, parts=(PartId(1, 2, "x"),))
+        back(db, 1, "b", begun, OutboxState.QUEUED)
+        assert take(db, "a", "ac") == []
+        assert take(db, "b", "ac") == [1]
+
+
 def test_while_none_stands_each_carries_its_own() -> None:
     with database() as db:
         put(db, values(1, route="a"), values(2, "+12125550102", "b"), values(3))
         assert take(db, "b", "") == [2]
         assert take(db, "a", "") == [1, 3]
+
+
+def test_while_none_stands_a_text_stays_at_the_backup_that_had_it() -> None:
+    with database() as db:
+        put(db, values(1, route="c"))
+        assert take(db, "a", "") == []
+        assert take(db, "c", "") == [1]
 
 
 def test_what_no_route_may_carry_is_refused_with_a_sentence() -> None:

@@ -305,6 +305,16 @@ async def plans(store: Store, work: Callable[[Connection], object]) -> list[str]
     return await store.read(explain)
 
 
+async def test_what_a_clock_that_was_set_back_has_put_off_for_long_is_told_at_once(
+    store: Store,
+) -> None:
+    for tries in (1, HEAD):
+        row = await store.tell_alone(alarm(tries), CRM, NOW)
+        await fail(store, row, tries, NOW + PUT_OFF + timedelta(seconds=1))
+        assert [one.id for one in (await take(store)).tellings] == [row]
+        await store.drop_tellings([row], why="seen", now=NOW)
+
+
 async def test_no_look_of_a_lane_reads_what_is_told_already(store: Store) -> None:
     def work(db: Connection) -> None:
         telling.take(db, "webhook", "crm", now=NOW, head=HEAD, longest=PUT_OFF, limit=10)

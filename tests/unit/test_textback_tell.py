@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from tests.unit.configs import BASE
 from textback.config import Config
@@ -18,6 +19,7 @@ from textback.config_load import loads
 from textback.model import DeliveryState, Event, EventKind, Moment, Telling
 from textback.store.errors import StoreUnavailableError
 from textback.store.store import Store
+from textback.store.tables_tell import events
 from textback.store.telling import Addressee, Tried
 from textback.tell import Teller
 from textback.tell_lane import Lane
@@ -252,6 +254,20 @@ async def test_an_urgent_one_does_not_wait_for_a_target_that_failed(store: Store
     assert way.heard()[:2] == ["a", "urgent"]
 
 
+async def test_an_urgent_one_goes_before_the_rest_of_what_a_lane_has_taken(store: Store) -> None:
+    await queue(store, "a", "b", "c")
+    way = Way()
+    way.gate.clear()
+    made = lane(store, way, Clock())
+    async with running(made):
+        await way.until(1)
+        await queue(store, "urgent", rank=0)
+        made.wake(urgent=True)
+        way.gate.set()
+        await way.until(4)
+    assert way.heard() == ["a", "urgent", "b", "c"]
+
+
 async def test_too_old_is_given_up_with_an_alarm(store: Store) -> None:
     await queue(store, "a", "b")
     clock, failing = Clock(), []
@@ -378,6 +394,15 @@ async def test_an_event_goes_to_everybody_who_subscribed(store: Store) -> None:
     assert counts["webhook", "one", "delivered"] == counts["webhook", "two", "delivered"] == 1
 
 
+async def test_nobody_is_told_of_what_is_older_than_he_is_told_of_anything(store: Store) -> None:
+    world = World(store, "one")
+    async with running(world.teller):
+        await store.put_event(alarm("a", at=datetime.now(UTC) - timedelta(days=3, seconds=1)))
+        await store.put_event(fresh("b"))
+        await world.ways["one"].until(1)
+    assert world.ways["one"].heard() == ["b"]
+
+
 async def test_a_reload_keeps_what_is_the_same_and_exchanges_what_is_not(store: Store) -> None:
     world = World(store, "one", "two")
     async with running(world.teller):
@@ -393,6 +418,45 @@ async def test_a_reload_keeps_what_is_the_same_and_exchanges_what_is_not(store: 
         await world.ways["three"].until(1)
         await world.ways["one"].until(2)
     assert before["two"].heard() == ["a"]
+
+
+async def test_what_happens_while_a_target_is_exchanged_is_told_by_the_new_one(
+    store: Store,
+) -> None:
+    """Its old lane ends its last request first, and the other target does not wait for that."""
+    world = World(store, "two", "one")
+    async with running(world.teller):
+        before = world.ways["one"]
+        before.gate.clear()
+        await store.put_event(fresh("a"))
+        await before.until(1)
+        world.ways["one"] = Way()
+        world.config = world.of("two", "one", more="timeout = 20")
+        ending = asyncio.Event()
+        closes = world.teller.lanes["webhook", "one"].stop
+
+        def stop() -> None:
+            closes()
+            ending.set()
+
+        world.teller.lanes["webhook", "one"].stop = stop  # type: ignore[method-assign]
+        reload = asyncio.create_task(world.teller.reload(), name="reload")
+        await ending.wait()
+        await store.put_event(fresh("b"))
+        await until(store, lambda: _fanned_out(store))
+        before.gate.set()
+        await reload
+        await world.ways["one"].until(1)
+        await world.ways["two"].until(2)
+    assert before.heard() == ["a"]
+    assert world.ways["one"].heard() == ["b"]
+    assert world.ways["two"].heard() == ["a", "b"]
+
+
+async def _fanned_out(store: Store) -> bool:
+    query = select(func.count()).select_from(events).where(events.c.fanned_out.is_(False))
+    left = await store._db.read(lambda db: db.execute(query).scalar_one())
+    return not left
 
 
 async def test_what_waits_for_a_target_that_is_taken_out_is_dropped(store: Store) -> None:
@@ -470,11 +534,35 @@ async def test_an_alarm_about_a_broken_store_is_told_without_it_and_kept_afterwa
     assert world.ways["one"].heard() == ["the store fails", "b"]
 
 
+async def test_a_target_that_hangs_keeps_no_alarm_about_the_store_from_the_others(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def put_event(*_: object, **__: object) -> None:
+        raise StoreUnavailableError("disk I/O error")
+
+    world = World(store, "one", "two")
+    monkeypatch.setattr(store, "put_event", put_event)
+    world.ways["one"].gate.clear()
+    async with running(world.teller):
+        world.teller.happened(fresh("the store fails"))
+        await world.ways["two"].until(1)
+        world.ways["one"].gate.set()
+
+
+async def test_an_alarm_of_the_last_moment_is_told_after_the_next_start(store: Store) -> None:
+    world = World(store, "one")
+    async with running(world.teller):
+        await store.put_event(fresh("a"))
+        await world.ways["one"].until(1)
+        world.teller.happened(fresh("b"))
+        await world.teller.stop()
+    again = World(store, "one")
+    async with running(again.teller):
+        await again.ways["one"].until(1)
+    assert (world.ways["one"].heard(), again.ways["one"].heard()) == (["a"], ["b"])
+
+
 async def _kept(store: Store, key: str) -> bool:
-    from sqlalchemy import select
-
-    from textback.store.tables_tell import events
-
     return key in await store.read(lambda db: db.execute(select(events.c.key)).scalars().all())
 
 

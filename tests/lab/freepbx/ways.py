@@ -94,7 +94,7 @@ WAYS = (
         GROUP,
         ANSWERED,
         None,
-        Group(members="@a@-@b@", strategy="hunt", seconds=11),
+        Group(members="@a@-@b@", strategy="hunt", seconds=9),
         a=rings(),
         b=answers(3),
     ),
