@@ -74,17 +74,17 @@ def test_without_a_command_the_open_cases_are_listed(run: Run) -> None:
     assert "Front desk" in told.output
     assert "red Ann red" in told.output
     assert "open: 1 missed; 1 case overdue" in told.output
-    assert run("cases", "list").output == told.output
+    assert run("cases", "list").stdout == told.output
 
 
 @pytest.mark.usefixtures("filled")
 def test_the_list_is_narrowed_and_masked(run: Run) -> None:
-    assert [c["case"] for c in rows(run("cases", "--owner", "101", "--json").output)] == [1]
-    assert rows(run("cases", "--owner", "", "--json").output) == []
-    assert [c["case"] for c in rows(run("cases", "--overdue", "--json").output)] == [1]
-    assert [c["case"] for c in rows(run("cases", "--number", "front desk", "--json").output)] == [1]
-    assert [c["case"] for c in rows(run("cases", "--caller", "2125550123", "--json").output)] == [1]
-    (closed,) = rows(run("cases", "--closed", "24h", "--json").output)
+    assert [c["case"] for c in rows(run("cases", "--owner", "101", "--json").stdout)] == [1]
+    assert rows(run("cases", "--owner", "", "--json").stdout) == []
+    assert [c["case"] for c in rows(run("cases", "--overdue", "--json").stdout)] == [1]
+    assert [c["case"] for c in rows(run("cases", "--number", "front desk", "--json").stdout)] == [1]
+    assert [c["case"] for c in rows(run("cases", "--caller", "2125550123", "--json").stdout)] == [1]
+    (closed,) = rows(run("cases", "--closed", "24h", "--json").stdout)
     assert (closed["case"], closed["stage"], closed["closed_by"]) == (2, "called_back", "PJSIP/101")
     assert CALLER not in run("cases", "--mask").output
     assert CALLER not in run("cases", "--mask", "--json").output
@@ -98,14 +98,14 @@ def test_a_story_is_told_and_its_names_are_no_markup(run: Run) -> None:
     assert "missed call (no_answer)" in told
     assert "101" in told
     assert CALLER not in run("cases", "show", "1", "--mask").output
-    (whole,) = rows(run("cases", "show", "2", "--json").output)
+    (whole,) = rows(run("cases", "show", "2", "--json").stdout)
     assert [event["kind"] for event in whole["events"]] == ["call", "call", "verdict"]
 
 
 @pytest.mark.usefixtures("filled")
 def test_a_case_is_taken_put_off_noted_closed_and_opened_again(run: Run) -> None:
     def changed(*words: str) -> dict[str, Any]:
-        (case,) = rows(run("cases", *words, "--json").output)
+        (case,) = rows(run("cases", *words, "--json").stdout)
         return case
 
     assert changed("take", "1", "--as", "Ann")["owner"] == "Ann"
@@ -128,9 +128,9 @@ def test_a_case_is_taken_put_off_noted_closed_and_opened_again(run: Run) -> None
 @pytest.mark.usefixtures("filled")
 def test_why_and_stats_tell_of_cases(run: Run) -> None:
     assert "Case 1: missed, 1 missed call, 101's, due" in run("why", CALLER).output
-    (told,) = rows(run("why", OTHER, "--json").output)
+    (told,) = rows(run("why", OTHER, "--json").stdout)
     assert (told["case"]["case"], told["case"]["stage"]) == (2, "called_back")
-    counted = [r for r in rows(run("stats", "--json").output) if r["type"] == "recovery"]
+    counted = [r for r in rows(run("stats", "--json").stdout) if r["type"] == "recovery"]
     (one,) = counted
     assert (one["cases"], one["called_back"], one["open"], one["rate"]) == (2, 1, 1, 0.5)
     assert 3500 < one["seconds_median"] < 3700

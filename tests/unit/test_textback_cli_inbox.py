@@ -87,7 +87,7 @@ def test_the_inbox_lists_who_waits_for_an_answer(run: Run, wrote: Callable[..., 
 
 def test_the_inbox_for_programs_and_masked(run: Run, wrote: Callable[..., None]) -> None:
     wrote(reply("My other number is 646-555-0190"))
-    (line,) = run("inbox", "--json", "--mask").output.splitlines()
+    (line,) = run("inbox", "--json", "--mask").stdout.splitlines()
     told = json.loads(line)
     assert told["handset"] == "+1212***0123"
     assert "646-555-0190" not in told["text"]
@@ -109,7 +109,7 @@ def test_a_thread_reads_as_a_conversation_and_counts_as_read(
     )
     assert run("thread", "2125550123", "--peek").exit_code == 0
     assert "1 conversation unread" in run("inbox", "--unread").output
-    told = run("thread", "2125550123").output.splitlines()
+    told = run("thread", "2125550123").stdout.splitlines()
     assert told[0].strip() == f"{CALLER} and {NUMBER} (Front desk)"
     assert "* called: nobody answered, after 19 s" in told[3]
     assert "> Sorry we missed you  queued  by itself, for the missed call" in told[4]

@@ -111,7 +111,7 @@ def test_the_list_shows_what_waits_and_what_was_given_up(run: Run, filled: list[
 
 
 def test_a_state_or_a_target_narrows_the_list(run: Run, filled: list[int]) -> None:
-    rows = run("list", "--json", "--state", "failed").output.splitlines()
+    rows = run("list", "--json", "--state", "failed").stdout.splitlines()
     assert [json.loads(row)["delivery"] for row in rows] == [filled[0]]
     assert "nothing waits" not in run("list", "--target", "office").output
     bad = run("list", "--state", "lost")
@@ -121,9 +121,9 @@ def test_a_state_or_a_target_narrows_the_list(run: Run, filled: list[int]) -> No
 def test_what_was_given_up_is_tried_again_and_what_waits_dropped(
     run: Run, filled: list[int]
 ) -> None:
-    assert run("retry", str(filled[0])).output.strip() == "1 event tried again"
-    assert run("drop", "--target", "crm").output.strip() == "3 events dropped"
-    assert run("list").output.strip() == "nothing waits"
+    assert run("retry", str(filled[0])).stdout.strip() == "1 event tried again"
+    assert run("drop", "--target", "crm").stdout.strip() == "3 events dropped"
+    assert run("list").stdout.strip() == "nothing waits"
     assert "dropped by" in run("list", "--all").output
 
 
