@@ -182,6 +182,14 @@ class Rig:
         assert entry is not None
         return entry
 
+    async def until_delivered(self, row: int) -> None:
+        """Until a receipt was matched with this text, or was there before the text's own answer."""
+        said = ("receipt", "text_submitted")
+        await self._until(
+            lambda: any(self.found(event, row=row, state="delivered") for event in said),
+            f"text {row} delivered",
+        )
+
     def found(self, event: str, **fields: Any) -> dict[str, Any] | None:
         wanted = {"event": event, **fields}
         return next((e for e in self.logged if wanted.items() <= e.items()), None)

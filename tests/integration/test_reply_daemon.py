@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -56,7 +55,7 @@ async def test_an_answer_leaves_from_the_number_written_to_and_its_receipt_is_to
         submit = await carrier.event("submit")
         assert (submit["source"], submit["destination"]) == (DID[1:], CALLER[1:])
         assert (await carrier.event("text"))["text"] == ANSWER
-        await site.until_logged("receipt", row=told["id"], state="delivered")
+        await site.until_delivered(told["id"])
         assert await shown(site, "inbox") == [], "it is answered"
         (thread,) = await shown(site, "thread", CALLER)
         assert [line["text"] for line in thread["lines"]] == ["The boiler leaks", ANSWER]
@@ -84,4 +83,4 @@ async def test_an_answer_given_while_the_carrier_is_away_leaves_when_it_is_back(
     async with node_smsc(port=port) as carrier:
         submit = await carrier.event("submit")
         assert (submit["destination"], submit["text"]) == (CALLER[1:], "Hi there")
-        await asyncio.gather(site.until_logged("receipt", row=told["id"], state="delivered"))
+        await site.until_delivered(told["id"])
