@@ -72,7 +72,7 @@ def configuration(
         ("[log]", {"format": "json", "level": "debug", "mask": False}),
         ("[store]", {"path": str(directory / "textback.db")}),
         ("[console]", {"listen": f"127.0.0.1:{console_port}"}),
-        ("[agi]", {"listen": f"127.0.0.1:{agi_port or free_port()}"}),
+        ("[agi]", {"listen": f"127.0.0.1:{agi_port or free_port()}", "deadline": "1s"}),
         ("[limits]", {**UNLIMITED, **(limits or {})}),
         ("[never]", {"staff": staff}),
         (
