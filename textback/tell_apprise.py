@@ -55,13 +55,14 @@ class Messenger:
         self._url = url
         self._timeout = timeout
         self._service: Any = None
+        #: Of a try that has not come back, perhaps given up by us long ago.
         self._busy: threading.Thread | None = None
         #: What Apprise said of the last try; for the operator's own terminal only.
         self.words = ""
 
     async def send(self, note: Note, *, listen: bool = False) -> Answer:
         """`listen` keeps Apprise's own words in `words`."""
-        if self._busy is not None and self._busy.is_alive():
+        if self._busy is not None:
             return Again("the try before this one has not come back")
         try:
             async with asyncio.timeout(self._timeout):
@@ -100,6 +101,7 @@ class Messenger:
         done: asyncio.Future[Answer] = loop.create_future()
 
         def settle(answer: Answer) -> None:
+            self._busy = None  # now, and not when the thread has come to its end
             if not done.done():  # not given up meanwhile
                 done.set_result(answer)
 
