@@ -59,6 +59,17 @@ class Retention(Table):
     operator_log: _Keep = key(
         2 * _YEAR, "What operators did to texts and cases, and why.", allowed=_KEEP
     )
+    figures: _Keep = key(
+        10 * _YEAR,
+        "The figures by number, day and hour that the console draws. They name nobody, and stay "
+        "when the calls they were counted from are deleted.",
+        allowed=_KEEP,
+    )
+    audit: _Keep = key(
+        2 * _YEAR,
+        "The audit log of the console: who signed in, and who changed what.",
+        allowed=_KEEP,
+    )
 
     @field_validator("at")
     @classmethod

@@ -17,9 +17,11 @@ from textback.model import Direction, OutboxState, Outcome
 LONGEST = 120
 #: Starts of calls are counted by this many seconds: every time zone is a multiple of it from UTC.
 QUARTER = 900
+#: Seconds; a text held back for a night says nothing of how fast we are.
+SLOWEST = 3600
 
 #: States of a text that reached the carrier, or may have.
-_GIVEN = frozenset(
+GIVEN = frozenset(
     {
         OutboxState.ACCEPTED,
         OutboxState.DELIVERED,
@@ -126,8 +128,8 @@ class NumberFigures:
     week: Mapping[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
 
 
-_FAILED = (OutboxState.UNDELIVERED, OutboxState.REFUSED, OutboxState.EXPIRED)
-_OPEN = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.HELD, OutboxState.UNCERTAIN)
+FAILED = (OutboxState.UNDELIVERED, OutboxState.REFUSED, OutboxState.EXPIRED)
+OPEN = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.HELD, OutboxState.UNCERTAIN)
 
 
 def figures(survey: Survey, number: str, zone: tzinfo = UTC) -> NumberFigures:
@@ -151,9 +153,9 @@ def figures(survey: Survey, number: str, zone: tzinfo = UTC) -> NumberFigures:
         not_texted=dict(not_texted),
         texted=sum(states.values()),
         delivered=states.get(OutboxState.DELIVERED, 0),
-        failed=sum(states.get(state, 0) for state in _FAILED),
-        open=sum(states.get(state, 0) for state in _OPEN),
-        given=sum(count for state, count in states.items() if state in _GIVEN),
+        failed=sum(states.get(state, 0) for state in FAILED),
+        open=sum(states.get(state, 0) for state in OPEN),
+        given=sum(count for state, count in states.items() if state in GIVEN),
         delay_median=_tenths(quantile(delays, 0.5)),
         delay_95=_tenths(quantile(delays, 0.95)),
         answered_after=sum(t.texted for t in mine if t.outcome is Outcome.ANSWERED),

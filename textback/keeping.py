@@ -19,7 +19,7 @@ from textback.config import Config
 #: Kinds of data in the order they are deleted: what hangs on others first.
 KINDS = (
     *("receipts", "events", "replies", "texts", "hints", "cases", "calls", "consents"),
-    "operator_log",
+    *("operator_log", "audit", "figures"),
 )
 _DAY = 86_400.0
 _AT_LEAST_A_DAY = frozenset({"texts", "replies", "hints", "calls", "receipts"})

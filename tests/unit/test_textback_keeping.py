@@ -26,6 +26,7 @@ from textback.store.holdings import HOLDINGS
 from textback.store.schema import metadata
 from textback.store.store import Store
 from textback.store.tables import calls, operator_log, outbox
+from textback.store.tables_figures import figures_days, figures_delays, figures_hours
 from textback.store.tables_people import cases, opt_outs
 from textback.store.tables_tell import events
 
@@ -57,6 +58,8 @@ async def fill(store: Store, at: datetime = OLD) -> None:
         db.execute(update(cases).values(closed_at=at))
         db.execute(update(events).values(fanned_out=True))
         db.execute(update(opt_outs).values(lifted_at=at))
+        for table in (figures_hours, figures_days, figures_delays):
+            db.execute(update(table).values(day=at.toordinal()))
 
     await store._db.write(work)
 
@@ -138,7 +141,8 @@ def test_a_purge_is_due_when_none_ended_since_its_hour() -> None:
 async def test_a_purge_leaves_no_row_that_is_too_old_but_contacts(store: Store) -> None:
     await fill(store)
     done = await purge(store, config(), NOW, sleep=no_sleep)
-    assert {name for name, n in (await rows(store)).items() if n} == {"contacts", "meta"}
+    staff = {"users", "sessions", "tokens", "login_tries", "config_changes", "figures_marks"}
+    assert {name for name, n in (await rows(store)).items() if n} == {"contacts", "meta"} | staff
     assert done["calls"] == done["outbox"] == done["consents"] == 1
 
 

@@ -37,7 +37,7 @@ from textback.model import (
     TextOut,
 )
 from textback.reply_rules import PLAIN, Ours
-from textback.store import contacts, inbox_lists, thread_lines
+from textback.store import contacts, inbox_lists, searching, thread_lines
 from textback.store.errors import (
     NoThreadError,
     OptedOutError,
@@ -358,8 +358,9 @@ async def test_every_page_is_a_stretch_of_an_index(
 
 async def test_what_a_conversation_is_made_of_goes_by_indexes(store: Store) -> None:
     statements = {
-        "ix_incoming_thread_id": [thread_lines._IN, inbox_lists._LAST_IN],
-        "ix_outbox_thread_id": [thread_lines._OUT, inbox_lists._LAST_OUT],
+        "ix_incoming_thread_id": [thread_lines._IN, inbox_lists._ENDS],
+        "ix_outbox_thread_id": [thread_lines._OUT, inbox_lists._ENDS],
+        "ix_outbox_reply": [searching._FIRST_OUT, searching._LAST_OUT],
         "ix_calls_caller_e164_started_at": [thread_lines._CALLED],
         "ix_calls_called_back": [thread_lines._CALLED_BACK],
     }

@@ -69,7 +69,7 @@ _TOLD = (
 def _upsert(dialect: str, source: Source) -> Any:
     statement = insert_for(dialect, calls)
     new = statement.excluded
-    keys = {"id", "pbx", "boot", "uniqueid", "case_id"}
+    keys = {"id", "pbx", "boot", "uniqueid", "case_id", "reason"}
     changes = {c.name: new[c.name] for c in calls.c if c.name not in keys}
     changes |= {n: case((new[n] != "", new[n]), else_=calls.c[n]) for n in _KEPT}
     if source is Source.AGI:

@@ -7,8 +7,9 @@ by their last missed call.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,7 +30,7 @@ from sqlalchemy import (
 from textback.callback import OPEN_STAGES, CaseEvent, reached, step
 from textback.model import CallbackCase, CaseStage, EventKind
 from textback.store import casetell
-from textback.store.errors import CaseClosedError, CaseError, NoSuchCaseError
+from textback.store.errors import CaseClosedError, CaseError, CaseTakenError, NoSuchCaseError
 from textback.store.tables import operator_log
 from textback.store.tables_people import cases
 
@@ -47,6 +48,7 @@ class CaseFilter:
 
     number: str = ""  #: did of a [[number]]
     owner: str = ""
+    owners: tuple[str, ...] = ()  #: of any of these
     nobodys: bool = False  #: cases that are nobody's
     caller: str = ""  #: E.164
     stage: CaseStage | None = None
@@ -100,6 +102,11 @@ def listed(
 
     Raises NoSuchCaseError where there is no case `after`.
     """
+    if wanted.owners:
+        # Each from its index and in its order: together they would be looked for among all.
+        each = (replace(wanted, owners=(), owner=owner) for owner in dict.fromkeys(wanted.owners))
+        some = [case for one in each for case in listed(db, one, limit=limit, after=after)]
+        return sorted(some, key=_place)[:limit]
     last = _row(db, after) if after is not None else None
     if wanted.closed_since is not None:
         query = _closed(wanted, wanted.closed_since, last).limit(limit)
@@ -111,13 +118,23 @@ def listed(
     return [to_case(row) for row in found]
 
 
-def _narrowed(wanted: CaseFilter) -> list[ColumnElement[bool]]:
+def _place(case: CallbackCase) -> tuple[float, ...]:
+    """Where it stands in a list: open ones by due time, closed ones the newest first."""
+    if case.closed is not None:
+        return (-case.closed.timestamp(), -case.id)
+    due = case.due.timestamp() if case.due is not None else math.inf
+    return (due, case.missed.timestamp(), case.id)
+
+
+def narrowed(wanted: CaseFilter) -> list[ColumnElement[bool]]:
     c = cases.c
     narrow: list[ColumnElement[bool]] = []
     if wanted.number:
         narrow.append(c.number == wanted.number)
     if wanted.owner or wanted.nobodys:
         narrow.append(c.owner == wanted.owner)
+    if wanted.owners:
+        narrow.append(c.owner.in_(wanted.owners))
     if wanted.caller:
         narrow.append(c.caller == wanted.caller)
     if wanted.stage is not None:
@@ -128,7 +145,7 @@ def _narrowed(wanted: CaseFilter) -> list[ColumnElement[bool]]:
 def _open(wanted: CaseFilter, last: Row[Any] | None) -> list[Select[Any]]:
     """Two queries, one behind the other: databases put NULL first or last as they like."""
     c = cases.c
-    base = select(cases).where(c.closed_at.is_(None), *_narrowed(wanted))
+    base = select(cases).where(c.closed_at.is_(None), *narrowed(wanted))
     timed = base.where(c.due_at.is_not(None)).order_by(c.due_at, c.missed_at, c.id)
     if wanted.overdue is not None:
         timed = timed.where(c.due_at < wanted.overdue)
@@ -152,7 +169,7 @@ def _same_and_later(last: Row[Any]) -> ColumnElement[bool]:
 
 def _closed(wanted: CaseFilter, since: datetime, last: Row[Any] | None) -> Select[Any]:
     c = cases.c
-    query = select(cases).where(c.closed_at.is_not(None), c.closed_at >= since, *_narrowed(wanted))
+    query = select(cases).where(c.closed_at.is_not(None), c.closed_at >= since, *narrowed(wanted))
     if last is not None and last.closed_at is not None:
         query = query.where(
             c.closed_at <= last.closed_at,
@@ -177,10 +194,17 @@ def counts(db: Connection, now: datetime) -> tuple[dict[CaseStage, int], int]:
 # --- what people do -------------------------------------------------------------------------------
 
 
-def assign(db: Connection, case_id: int, owner: str, *, by: str, now: datetime) -> CallbackCase:
-    """Raises NoSuchCaseError, CaseClosedError, CaseError. "": it is nobody's again."""
+def assign(
+    db: Connection, case_id: int, owner: str, *, by: str, now: datetime, was: str | None = None
+) -> CallbackCase:
+    """Raises NoSuchCaseError, CaseClosedError, CaseError. "": it is nobody's again. CaseTakenError
+    where its owner is not who he `was` when it was looked at; None: whoever it is."""
     case = _open_row(db, case_id)
     name = _words(owner, MOST_OWNER, "owner")
+    if was is not None and case.owner not in (was, name):
+        raise CaseTakenError(case_id, case.owner)
+    if case.owner == name:
+        return to_case(case)
     detail = f"{case.owner or 'nobody'} -> {name or 'nobody'}"
     return _changed(db, case, {"owner": name}, "assign", detail, by, now)
 
@@ -250,6 +274,13 @@ def reopen(db: Connection, case_id: int, *, by: str, now: datetime) -> CallbackC
     done = _changed(db, case, new, "reopen", was, by, now)
     casetell.tell(db, EventKind.CASE_OPENED, _row(db, case_id), now)
     return done
+
+
+def dialled(db: Connection, case_id: int, phone: str, *, by: str, now: datetime) -> None:
+    """Its caller was called by a click, from this phone. Raises NoSuchCaseError."""
+    case = _row(db, case_id)
+    said = {"at": now, "by": by, "verb": "call", "detail": f"from {phone}", "case_id": case.id}
+    db.execute(insert(operator_log), said)
 
 
 def _open_row(db: Connection, case_id: int) -> Row[Any]:

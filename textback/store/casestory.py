@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, or_, select
+from sqlalchemy import Connection, Row, Select, and_, or_, select
 
 from textback.model import CallbackCase, Direction, StoryEvent
 from textback.store import caseload
@@ -40,9 +40,9 @@ def story(db: Connection, case_id: int) -> CaseStory:
     """Raises NoSuchCaseError."""
     case = caseload.get(db, case_id)
     row = db.execute(select(cases).where(cases.c.id == case_id)).one()
-    found = _calls(db, row)
+    found = calls_of(db, row)
     events = [
-        *(_told(call, case_id) for call in found if _concerns(call, row)),
+        *(_told(call, case_id) for call in found if concerns(call, row)),
         *_texts(db, [call.id for call in found if call.case_id == case_id]),
         *_replies(db, row),
         *_changes(db, case_id),
@@ -71,7 +71,7 @@ def names(db: Connection, found: Sequence[CallbackCase]) -> dict[int, str]:
     return {case_id: name for case_id, name in named.items() if name}
 
 
-def _calls(db: Connection, case: Row[Any]) -> list[Row[Any]]:
+def calls_of(db: Connection, case: Row[Any]) -> list[Row[Any]]:
     """Calls with this caller in the time of the case, the newest first."""
     c = calls.c
     wanted = (
@@ -95,7 +95,7 @@ def _calls(db: Connection, case: Row[Any]) -> list[Row[Any]]:
     return sorted(found, key=lambda call: call.started_at, reverse=True)
 
 
-def _concerns(call: Row[Any], case: Row[Any]) -> bool:
+def concerns(call: Row[Any], case: Row[Any]) -> bool:
     """Its misses, and the conversations; not the misses of another number of ours."""
     return bool(
         call.case_id == case.id
@@ -129,8 +129,8 @@ def _texts(db: Connection, call_ids: list[int]) -> Iterable[StoryEvent]:
         yield StoryEvent(at=row.created_at, kind="outbox", text=words)
 
 
-def _replies(db: Connection, case: Row[Any]) -> Iterable[StoryEvent]:
-    """What went either way on the threads of this caller in the time of the case."""
+def talk_of(case: Row[Any]) -> tuple[Select[Any], Select[Any]]:
+    """What the caller wrote in the time of the case, and what people wrote to him."""
     of = select(threads.c.id).where(
         threads.c.handset == case.caller,
         or_(threads.c.number == case.number, threads.c.number == ""),
@@ -144,11 +144,18 @@ def _replies(db: Connection, case: Row[Any]) -> Iterable[StoryEvent]:
     if case.closed_at is not None:
         came = and_(came, incoming.c.at <= case.closed_at)
         sent = and_(sent, outbox.c.created_at <= case.closed_at)
-    query = select(incoming).where(came).order_by(incoming.c.at.desc()).limit(MOST)
-    for row in db.execute(query):
+    return (
+        select(incoming).where(came).order_by(incoming.c.at.desc()).limit(MOST),
+        select(outbox).where(sent).order_by(outbox.c.created_at.desc()).limit(MOST),
+    )
+
+
+def _replies(db: Connection, case: Row[Any]) -> Iterable[StoryEvent]:
+    """What went either way on the threads of this caller in the time of the case."""
+    came, sent = talk_of(case)
+    for row in db.execute(came):
         yield StoryEvent(at=row.at, kind="reply", text=f"wrote: {row.text}")
-    answers = select(outbox).where(sent).order_by(outbox.c.created_at.desc()).limit(MOST)
-    for row in db.execute(answers):
+    for row in db.execute(sent):
         words = f"{row.author} wrote ({row.state.value}): {row.text}"
         yield StoryEvent(at=row.created_at, kind="outbox", text=words)
 

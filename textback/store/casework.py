@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from textback.model import CallbackCase, CaseStage
-from textback.store import caseload, casestory
+from textback.store import caseboard, casefile, caseload, casestory
+from textback.store.caseboard import Column
+from textback.store.casefile import CaseFile
 from textback.store.caseload import CaseFilter
 from textback.store.casestory import CaseStory
 from textback.store.engine import Database
@@ -37,17 +39,40 @@ class Casework:
         """Open cases by stage, and how many are overdue."""
         return await self._db.read(lambda db: caseload.counts(db, now))
 
+    async def case_board(self, wanted: CaseFilter, now: datetime) -> dict[CaseStage, Column]:
+        """Of each open stage how many fit, and how many of those are overdue; capped."""
+        return await self._db.read(lambda db: caseboard.columns(db, wanted, now))
+
+    async def case_callers(self, found: Sequence[CallbackCase]) -> dict[int, str]:
+        """What their callers are called on a page, by the number of the case, where known."""
+        return await self._db.read(lambda db: caseboard.callers(db, found))
+
+    async def cases_overdue(self, now: datetime) -> int:
+        """Open cases past their due time, `caseboard.MOST` at most."""
+        return await self._db.read(lambda db: caseboard.overdue(db, now))
+
     async def case_story(self, case_id: int) -> CaseStory:
         """Calls, texts, replies and changes of one case. Raises NoSuchCaseError."""
         return await self._db.read(lambda db: casestory.story(db, case_id))
 
+    async def case_file(self, case_id: int) -> CaseFile:
+        """The same as facts, with its conversation. Raises NoSuchCaseError."""
+        return await self._db.read(lambda db: casefile.file(db, case_id))
+
     # --- what people do ---
 
     async def assign_case(
-        self, case_id: int, owner: str, *, by: str, now: datetime
+        self, case_id: int, owner: str, *, by: str, now: datetime, was: str | None = None
     ) -> CallbackCase:
-        """Whose it is; "" nobody's. Raises NoSuchCaseError, CaseClosedError, CaseError."""
-        return await self._db.write(lambda db: caseload.assign(db, case_id, owner, by=by, now=now))
+        """Whose it is; "" nobody's. Raises NoSuchCaseError, CaseClosedError, CaseError; and
+        CaseTakenError where it is not his any more who `was` its owner when it was looked at."""
+        return await self._db.write(
+            lambda db: caseload.assign(db, case_id, owner, by=by, now=now, was=was)
+        )
+
+    async def case_dialled(self, case_id: int, phone: str, *, by: str, now: datetime) -> None:
+        """Its caller was called by a click, for its story. Raises NoSuchCaseError."""
+        await self._db.write(lambda db: caseload.dialled(db, case_id, phone, by=by, now=now))
 
     async def set_case_due(
         self, case_id: int, due: datetime | None, *, by: str, now: datetime

@@ -98,6 +98,10 @@ class Consenting:
         """Everybody who is not texted, the newest first."""
         return await self._db.read(outs.active)
 
+    async def opt_out_of(self, number: str, did: str) -> OptedOut | None:
+        """What keeps `did` from texting this number, where it is more than a hash."""
+        return await self._db.read(lambda db: outs.active_of(db, number, did))
+
     async def optout_counts(self) -> tuple[dict[ConsentSource, int], int]:
         """Opt-outs in force by source, and replies that wait for a person's word."""
         return await self._db.read(lambda db: (outs.counts(db), doubts.count(db)))
@@ -112,9 +116,9 @@ class Consenting:
 
     # --- what is doubtful ---
 
-    async def doubts(self) -> list[Doubt]:
+    async def doubts(self, *, limit: int = 1_000) -> list[Doubt]:
         """Replies that wait for a person's word, the oldest first."""
-        return await self._db.read(doubts.waiting)
+        return await self._db.read(lambda db: doubts.waiting(db, limit))
 
     async def doubts_open(self) -> int:
         return await self._db.read(doubts.count)

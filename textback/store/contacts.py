@@ -23,7 +23,7 @@ from textback.model import Contact
 from textback.names import clean
 from textback.store import suppression
 from textback.store.rows import CallerCard
-from textback.store.sql import insert_for, per_dialect
+from textback.store.sql import chunks, insert_for, per_dialect
 from textback.store.tables_people import contacts
 
 #: The source of what was entered by hand.
@@ -43,6 +43,11 @@ _ORDER = (
     contacts.c.source,
 )
 _BY_NUMBER = select(contacts).where(contacts.c.number == bindparam("number")).order_by(*_ORDER)
+_OF_NUMBERS = (
+    select(contacts)
+    .where(contacts.c.number.in_(bindparam("numbers", expanding=True)))
+    .order_by(contacts.c.number, *_ORDER)
+)
 #: What a source says of a number, in the order of `_values`.
 _SAID = ("name", "organization", "tags", "vip", "no_text")
 _OF_SOURCE = select(contacts.c.id, contacts.c.number, *(contacts.c[n] for n in _SAID)).where(
@@ -108,12 +113,24 @@ def best(db: Connection, number: str) -> Contact | None:
 
     Who must not be texted, or is a VIP, by any of the sources is so, whichever comes first.
     """
-    found = known(db, number)
+    return _together(known(db, number))
+
+
+def best_of(db: Connection, numbers: Sequence[str]) -> dict[str, Contact]:
+    """As `best`, of those of many numbers that are known."""
+    found: dict[str, list[Contact]] = {}
+    for some in chunks(list(dict.fromkeys(numbers))):
+        for row in db.execute(_OF_NUMBERS, {"numbers": some}):
+            found.setdefault(row.number, []).append(_contact(row))
+    return {number: best for number, rows in found.items() if (best := _together(rows))}
+
+
+def _together(found: Sequence[Contact]) -> Contact | None:
     if len(found) < 2:
         return found[0] if found else None
     named = next((contact for contact in found if contact.name), found[0])
     return Contact(
-        number=number,
+        number=named.number,
         name=named.name,
         organization=next((c.organization for c in found if c.organization), ""),
         tags=tuple(dict.fromkeys(tag for contact in found for tag in contact.tags)),
@@ -230,3 +247,14 @@ def listed(
         named = contacts.c.name.icontains(words, autoescape=True)
         query = query.where(or_(named, contacts.c.organization.icontains(words, autoescape=True)))
     return [_contact(row) for row in db.execute(query)]
+
+
+def names(db: Connection, numbers: Sequence[str]) -> dict[str, str]:
+    """The name of each of these numbers (E.164) that has one, by the source that counts first."""
+    found: dict[str, str] = {}
+    for some in chunks(list(dict.fromkeys(numbers))):
+        query = select(contacts.c.number, contacts.c.name).where(contacts.c.number.in_(some))
+        for number, name in db.execute(query.order_by(*_ORDER)):
+            if name:
+                found.setdefault(number, name)
+    return found

@@ -14,15 +14,17 @@ from textback.store import (
     inbox_lists,
     repeats,
     replies,
+    searching,
     talking,
     thread_lines,
     threads,
     unread,
 )
 from textback.store.engine import Database
-from textback.store.inbox_lists import Cursor
+from textback.store.inbox_lists import Cursor, Waiting
 from textback.store.incoming import Taken
 from textback.store.replies import Kept
+from textback.store.searching import Before, Hits
 
 
 class Conversations:
@@ -82,7 +84,23 @@ class Conversations:
 
     async def search_threads(self, words: str, *, limit: int = 50) -> list[Thread]:
         """Conversations by number, name or text, the newest first."""
-        return await self._db.read(lambda db: inbox_lists.search(db, words, limit=limit))
+        return await self._db.read(lambda db: searching.search_all(db, words, limit=limit))
+
+    async def search_step(
+        self, words: str, *, limit: int = 50, before: Before | None = None
+    ) -> Hits:
+        """One step of the same search, which takes the same time however many texts there are."""
+        return await self._db.read(
+            lambda db: searching.search(db, words, limit=limit, before=before)
+        )
+
+    async def waiting(self) -> Waiting:
+        """How many conversations are unread, wait for an answer, or for a word on a STOP."""
+        return await self._db.read(inbox_lists.waiting)
+
+    async def open_thread(self, thread_id: int) -> Thread:
+        """One conversation without what is in it. Raises NoThreadError."""
+        return await self._db.read(lambda db: inbox_lists.one(db, thread_id))
 
     async def threads_of(self, handset: str) -> list[Thread]:
         """Every conversation of a handset (E.164), the one last written in first."""
@@ -138,6 +156,15 @@ class Conversations:
     async def mark_read(self, thread_id: int) -> bool:
         """Somebody looked at this thread. False: there was nothing new."""
         return await self._db.write(lambda db: threads.read(db, thread_id))
+
+    async def mark_unread(self, thread_id: int) -> bool:
+        """Somebody is to look again. False: it is unread, or nothing ever came in."""
+        return await self._db.write(lambda db: threads.unread(db, thread_id))
+
+    async def wait_again(self, thread_id: int) -> bool:
+        """Its newest text does want an answer: takes back `done`. False: it waits already, or
+        nothing ever came in."""
+        return await self._db.write(lambda db: threads.wait_again(db, thread_id))
 
     async def done(self, thread_id: int) -> bool:
         """Nothing in this thread waits for an answer. False: nothing did."""

@@ -111,6 +111,7 @@ class Doubt:
     at: datetime
     review: Review
     by: str  #: who decided, "" while it is open
+    thread_id: int = 0
 
 
 def since(db: Connection, handset: str) -> datetime | None:
@@ -143,6 +144,7 @@ def of_row(row: Row[Any], number: str) -> Doubt:
         at=row.at,
         review=row.review,
         by=row.reviewed_by,
+        thread_id=row.thread_id,
     )
 
 

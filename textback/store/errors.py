@@ -8,7 +8,8 @@ StoreError                      the message is a sentence for the operator
 ├── NoSuchRowError              no such text or call
 └── CaseError                   a case cannot be changed like that; nothing was changed
     ├── NoSuchCaseError         no such case
-    └── CaseClosedError         it is closed: `reopen` it first
+    ├── CaseClosedError         it is closed: `reopen` it first
+    └── CaseTakenError          it is somebody else's by now
 """
 
 from __future__ import annotations
@@ -58,6 +59,14 @@ class NoSuchCaseError(CaseError):
 
 class CaseClosedError(CaseError):
     """The case is closed."""
+
+
+class CaseTakenError(CaseError):
+    """Somebody else made it his since it was looked at."""
+
+    def __init__(self, case_id: int, owner: str) -> None:
+        super().__init__(f"case {case_id} is {owner or 'nobody'}'s by now")
+        self.owner = owner
 
 
 class ReplyRefusedError(StoreError):

@@ -155,6 +155,8 @@ def anywhere(db: Connection, words: Iterable[str]) -> set[str]:
     left, found = set(words), set[str]()
     for holding in HOLDINGS:
         columns = [column for column in holding.table.columns if holds_words(column)]
+        if not columns:
+            continue
         for word in sorted(left):
             there = or_(*(_holds(column, (word,)) for column in columns))
             if db.execute(select(literal(1)).select_from(holding.table).where(there)).first():

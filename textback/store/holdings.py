@@ -22,8 +22,16 @@ that `export`, `erase` and `purge` go by. A test fails for a table that is not i
     events          caller                      events            deleted, those not yet told too
     deliveries      its event                   with its event    deleted with it
     operator_log    its text, its case          operator_log      words blanked
+    users           -                           never             staff, not callers
+    sessions        -                           with its user     staff; ended ones are deleted
+    tokens          -                           never             programs
+    login_tries     -                           never             hashes and addresses, for a day
+    audit           -                           audit             staff; numbers of rows only
+    config_changes  -                           never             configuration, of no caller
     suppressed      -                           never             the hash, nothing else
     meta            -                           never             holds nobody
+    figures_*       -                           figures           hold nobody: counts by our number
+    figures_marks   -                           never             holds nobody
 
 "Blanked" keeps the row, with nothing in it that tells whose it was: calls, verdicts and texts are
 what statistics count. Replies are deleted, so figures on replies lose them.
@@ -52,6 +60,20 @@ from textback.store.tables import (
     receipts,
     replies,
     verdicts,
+)
+from textback.store.tables_console import (
+    audit,
+    config_changes,
+    login_tries,
+    sessions,
+    tokens,
+    users,
+)
+from textback.store.tables_figures import (
+    figures_days,
+    figures_delays,
+    figures_hours,
+    figures_marks,
 )
 from textback.store.tables_people import cases, consents, contacts, hints, opt_outs, suppressed
 from textback.store.tables_talk import incoming, phone_messages, threads
@@ -180,8 +202,19 @@ HOLDINGS: tuple[Holding, ...] = (
         via=(("row_id", "outbox"), ("case_id", "cases")),
         blank={"detail": ""},
     ),
+    Holding(table=users, keep="never", erase=Erase.NOTHING),
+    Holding(table=sessions, keep="with users", erase=Erase.NOTHING),
+    Holding(table=tokens, keep="never", erase=Erase.NOTHING),
+    Holding(table=login_tries, keep="never", erase=Erase.NOTHING),
+    Holding(table=audit, keep="audit", erase=Erase.NOTHING),
+    Holding(table=config_changes, keep="never", erase=Erase.NOTHING),
     Holding(table=suppressed, keep="never", erase=Erase.NOTHING),
     Holding(table=meta, keep="never", erase=Erase.NOTHING),
+    *(
+        Holding(table=counts, keep="figures", erase=Erase.NOTHING)
+        for counts in (figures_hours, figures_days, figures_delays)
+    ),
+    Holding(table=figures_marks, keep="never", erase=Erase.NOTHING),
 )
 HELD: dict[str, Holding] = {holding.name: holding for holding in HOLDINGS}
 
@@ -194,9 +227,14 @@ _NO_WORDS = {
     ("receipts", "message_id"),
     ("events", "key"),
     ("consents", "number_hash"),
+    ("users", "password"),
 }
-#: Not searched: ids of carriers, hashes.
-_UNSEARCHED = {"message_ids", "receipt_forms", "suppressed"}
+#: Not searched: ids of carriers, hashes, the texts of our own configuration.
+_UNSEARCHED = {
+    *("message_ids", "receipt_forms", "suppressed"),
+    *("figures_hours", "figures_days", "figures_delays", "figures_marks"),
+    *("sessions", "tokens", "login_tries", "config_changes"),
+}
 
 
 def is_json(column: Column[Any]) -> bool:

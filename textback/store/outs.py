@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, or_, sel
 
 from textback.model import ConsentSource, TextKind
 from textback.store import suppression
+from textback.store.sql import chunks
 from textback.store.tables_people import opt_outs
 
 #: Why a text was cancelled whose handset had opted out.
@@ -33,6 +35,11 @@ _OF_HANDSET = (
     select(opt_outs)
     .where(opt_outs.c.number == bindparam("who"), ACTIVE)
     .order_by(opt_outs.c.scope, opt_outs.c.id)
+)
+_OF_HANDSETS = (
+    select(opt_outs)
+    .where(opt_outs.c.number.in_(bindparam("handsets", expanding=True)), ACTIVE)
+    .order_by(opt_outs.c.number, opt_outs.c.scope, opt_outs.c.id)
 )
 _COUNTS = (
     select(opt_outs.c.source, func.count().label("many")).where(ACTIVE).group_by(opt_outs.c.source)
@@ -59,6 +66,24 @@ def is_out(db: Connection, handset: str, number: str) -> str:
     return in_words(row) if row is not None else suppression.is_suppressed(db, handset)
 
 
+def among(db: Connection, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """As `is_out`, of those of many (handset, number) that must not be texted."""
+    wanted = list(dict.fromkeys(pairs))
+    found: dict[str, list[Row[Any]]] = {}
+    for some in chunks(list(dict.fromkeys(handset for handset, _ in wanted))):
+        for row in db.execute(_OF_HANDSETS, {"handsets": some}):
+            found.setdefault(row.number, []).append(row)
+    erased = suppression.among(db, [handset for handset, _ in wanted if handset])
+    out: dict[tuple[str, str], str] = {}
+    for handset, number in wanted:
+        there = [row for row in found.get(handset, ()) if row.scope in ("", number)]
+        if there:
+            out[handset, number] = in_words(there[0])
+        elif handset in erased:
+            out[handset, number] = erased[handset]
+    return out
+
+
 def of_handset(db: Connection, handset: str) -> list[str]:
     """Every opt-out of this handset that is in force, of whatever scope, in words."""
     found = [in_words(row) for row in db.execute(_OF_HANDSET, {"who": handset})]
@@ -81,17 +106,25 @@ def in_words(row: Row[Any]) -> str:
 
 def active(db: Connection) -> list[OptedOut]:
     """Everybody who is not texted, the newest first."""
-    return [
-        OptedOut(
-            number=row.number,
-            scope=row.scope,
-            source=row.source,
-            word=row.word,
-            reason=row.reason,
-            at=row.at,
-        )
-        for row in db.execute(_LISTED)
-    ]
+    return [_opted(row) for row in db.execute(_LISTED)]
+
+
+def _opted(row: Row[Any]) -> OptedOut:
+    return OptedOut(
+        number=row.number,
+        scope=row.scope,
+        source=row.source,
+        word=row.word,
+        reason=row.reason,
+        at=row.at,
+    )
+
+
+def active_of(db: Connection, handset: str, number: str) -> OptedOut | None:
+    """What keeps `number` (did of a [[number]]) from texting this handset; None: nothing, or that
+    it was erased, of which there is only a hash."""
+    row = db.execute(OUT, {"who": handset, "told": number}).one_or_none()
+    return _opted(row) if row is not None else None
 
 
 def counts(db: Connection) -> dict[ConsentSource, int]:

@@ -40,6 +40,10 @@ class Phonebook:
         """What counts for a verdict on this number (E.164), all its sources taken together."""
         return await self._db.read(lambda db: contacts.best(db, number))
 
+    async def contact_names(self, numbers: Sequence[str]) -> dict[str, str]:
+        """The name of each of these numbers (E.164) that has one."""
+        return await self._db.read(lambda db: contacts.names(db, numbers))
+
     async def known_contacts(self, number: str) -> list[Contact]:
         """Every source's entry of this number, the one that counts first."""
         return await self._db.read(lambda db: contacts.known(db, number))

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, Integer, Select, and_, case, cast, func, sele
 
 from textback.figures import quantile
 from textback.model import CaseStage
+from textback.store.sql import whole_epoch
 from textback.store.store import Store
-from textback.store.survey import whole_epoch
 from textback.store.tables_people import cases
 
 #: Times to recovery are told apart by this many seconds; above an hour by minutes.

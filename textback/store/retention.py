@@ -10,6 +10,8 @@
     hints         hints before                                   -
     consents      evidence before; opt-outs lifted before        opt-outs in force
     operator_log  entries before                                 -
+    figures       days before, of all three tables               -
+    audit         entries before                                 -
 
 What points at a row that goes is emptied, not left dangling: SQLite gives a number out again.
 Every look goes by an index, or by the order of ids; a test asks the planner.
@@ -26,8 +28,11 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, func, select, 
 
 from textback.model import OutboxState
 from textback.store import consents as evidence
+from textback.store import figures_keep
 from textback.store.sql import chunks
 from textback.store.tables import calls, operator_log, outbox, receipts, replies
+from textback.store.tables_console import audit
+from textback.store.tables_figures import figures_days, figures_delays, figures_hours
 from textback.store.tables_people import cases, consents, hints, opt_outs
 from textback.store.tables_talk import incoming, threads
 from textback.store.tables_tell import events
@@ -65,6 +70,9 @@ def purge_batch(db: Connection, kind: str, before: datetime, most: int) -> Batch
             for name, count in one.delete(db, ids).items():
                 rows[name] = rows.get(name, 0) + count
         more = more or len(ids) == most
+    if rows and kind in figures_keep.COUNTED:
+        # Figures of days before are not counted again: they stay as they were.
+        figures_keep.raise_floor(db, before)
     return Batch(rows={name: n for name, n in rows.items() if n}, more=more)
 
 
@@ -160,6 +168,23 @@ def _by_id(table: Any, at: ColumnElement[Any]) -> Kind:
     return Kind(table, old, lambda db, ids: {table.name: _delete(db, table, ids)}, count)
 
 
+def _figures(table: Any) -> Kind:
+    """Rows are known by their day, which is an ordinal."""
+    day = table.c.day
+
+    def old(before: datetime) -> Select[Any]:
+        found = select(day.label("id")).where(day < before.toordinal())
+        return found.group_by(day).order_by(day)
+
+    def count(before: datetime) -> Select[Any]:
+        return select(func.count()).select_from(table).where(day < before.toordinal())
+
+    def go(db: Connection, days: list[int]) -> dict[str, int]:
+        return {table.name: db.execute(delete(table).where(day.in_(days))).rowcount}
+
+    return Kind(table, old, go, count)
+
+
 _SENT = outbox.c.state.not_in(_OPEN)
 _HANDED_OUT: ColumnElement[bool] = text("events.fanned_out")  # type: ignore[assignment]
 
@@ -181,6 +206,8 @@ KINDS: dict[str, tuple[Kind, ...]] = {
         _rows(opt_outs, opt_outs.c.lifted_at, opt_outs.c.lifted_at.is_not(None)),
     ),
     "operator_log": (_by_id(operator_log, operator_log.c.at),),
+    "figures": tuple(_figures(one) for one in (figures_hours, figures_days, figures_delays)),
+    "audit": (_rows(audit, audit.c.at),),
 }
 _OLDEST: dict[str, Any] = {
     "receipts": receipts.c.at,
@@ -191,4 +218,5 @@ _OLDEST: dict[str, Any] = {
     "cases": cases.c.opened_at,
     "calls": calls.c.started_at,
     "consents": consents.c.at,
+    "audit": audit.c.at,
 }

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from textback.store import tables, tables_people, tables_talk, tables_tell
+from textback.store import (
+    tables,
+    tables_console,
+    tables_figures,
+    tables_people,
+    tables_talk,
+    tables_tell,
+)
 from textback.store.columns import metadata
 
-__all__ = ["metadata", "tables", "tables_people", "tables_talk", "tables_tell"]
+__all__ = [
+    "metadata",
+    "tables",
+    "tables_console",
+    "tables_figures",
+    "tables_people",
+    "tables_talk",
+    "tables_tell",
+]

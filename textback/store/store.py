@@ -44,13 +44,17 @@ from textback.store import (
 from textback.store import migrate as migrations
 from textback.store.besides import Besides
 from textback.store.casework import Casework
+from textback.store.changing import Changing
 from textback.store.consenting import Consenting
 from textback.store.conversations import Conversations
 from textback.store.engine import Database, to_url
 from textback.store.errors import StoreError
+from textback.store.figuring import Figuring
 from textback.store.history import history
 from textback.store.keeping import Keeping
 from textback.store.learning import CodesOf, no_codes
+from textback.store.looking import Looking
+from textback.store.people_of_console import ConsolePeople
 from textback.store.phonebook import Phonebook
 from textback.store.route_notes import Routes
 from textback.store.rows import (
@@ -81,7 +85,11 @@ class Store(
     Tidings,
     Telephones,
     Keeping,
+    Figuring,
     Routes,
+    Looking,
+    ConsolePeople,
+    Changing,
 ):
     """Open with `Store.open`, close with `close`; belongs to the event loop it was opened on."""
 

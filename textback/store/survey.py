@@ -10,7 +10,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -20,15 +19,15 @@ from sqlalchemy import (
     case,
     cast,
     distinct,
-    extract,
     func,
     literal,
     or_,
     select,
 )
 
-from textback.figures import LONGEST, QUARTER, Survey, Tally
+from textback.figures import LONGEST, QUARTER, SLOWEST, Survey, Tally
 from textback.model import Direction, OutboxState, Outcome, Phase, TextKind
+from textback.store.sql import epoch, whole_epoch
 from textback.store.store import Store
 from textback.store.tables import (
     AttemptResult,
@@ -52,8 +51,6 @@ _FOR_A_CALL = outbox.c.kind == TextKind.MISSED
 MOST_GROUPS = 50_000
 #: Texts whose time to the carrier is looked at: that many say how it is, and more take long.
 NEWEST = 20_000
-#: Seconds; a text held back for a night says nothing of how fast we are.
-SLOWEST = 3600
 
 
 async def survey(
@@ -96,20 +93,6 @@ def _between(
     column: ColumnElement[datetime], since: datetime, until: datetime
 ) -> ColumnElement[bool]:
     return and_(column >= since, column < until)
-
-
-def _epoch(db: Connection, column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Seconds since 1970 of a time, with its fraction."""
-    if db.dialect.name == "sqlite":
-        return (func.julianday(column) - 2440587.5) * 86_400.0
-    return extract("epoch", column)
-
-
-def whole_epoch(dialect: str, column: ColumnElement[Any]) -> ColumnElement[int]:
-    """The same in whole seconds, which SQLite has at a fifth of the price."""
-    if dialect == "sqlite":
-        return cast(func.strftime("%s", column), Integer)
-    return cast(func.floor(extract("epoch", column)), Integer)
 
 
 def _watched(db: Connection, since: datetime, until: datetime) -> list[Tally]:
@@ -208,7 +191,7 @@ def _delays(db: Connection, since: datetime, until: datetime) -> dict[str, dict[
         (verdicts.c.phase == Phase.ENDED, func.coalesce(calls.c.ended_at, verdicts.c.decided_at)),
         else_=verdicts.c.decided_at,
     )
-    took = _epoch(db, attempts.c.finished_at) - _epoch(db, decided)
+    took = epoch(db, attempts.c.finished_at) - epoch(db, decided)
     newest = (
         select(outbox.c.id, outbox.c.call_id, outbox.c.number)
         .where(_between(outbox.c.created_at, since, until), _FOR_A_CALL)

@@ -89,6 +89,9 @@ cases = Table(
             ("ix_cases_number_due", "number"),
             ("ix_cases_owner_due", "owner"),
             ("ix_cases_stage_due", "stage"),
+            # The columns of the console's board, of one owner or of one number.
+            ("ix_cases_stage_owner", "stage", "owner"),
+            ("ix_cases_stage_number", "stage", "number"),
         )
     ),
     Index(

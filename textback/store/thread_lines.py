@@ -7,7 +7,7 @@ from datetime import datetime
 from heapq import nlargest
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, or_, select, text
+from sqlalchemy import Connection, Row, bindparam, func, or_, select, text
 
 from textback.model import (
     CallBetween,
@@ -31,10 +31,12 @@ _IN = (
     .order_by(incoming.c.at.desc())
     .limit(bindparam("most"))
 )
+#: In the order in which they left: one that was delayed stands where the handset got it.
+_LEFT = func.coalesce(outbox.c.claimed_at, outbox.c.created_at)
 _OUT = (
     select(outbox)
-    .where(outbox.c.thread_id == bindparam("thread"), outbox.c.created_at < bindparam("until"))
-    .order_by(outbox.c.created_at.desc())
+    .where(outbox.c.thread_id == bindparam("thread"), bindparam("until") > _LEFT)
+    .order_by(_LEFT.desc())
     .limit(bindparam("most"))
 )
 #: From the handset, and those by which the business reached it.
@@ -77,8 +79,13 @@ def conversation(
     }
     found: list[Line] = [*_texts_in(db, asked), *_texts_out(db, asked), *_calls(db, asked)]
     newest = nlargest(limit, found, key=_order)
+    if newest and len(found) > limit:
+        # The page before this one ends at a moment: what is of the same is not torn apart.
+        newest = [line for line in found if line.at >= newest[-1].at]
     return Conversation(
-        thread=card(db, row), lines=tuple(sorted(newest, key=_order)), more=len(found) > limit
+        thread=card(db, row),
+        lines=tuple(sorted(newest, key=_order)),
+        more=len(found) > len(newest),
     )
 
 

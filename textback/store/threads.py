@@ -123,6 +123,25 @@ _READ = (
     .where(threads.c.id == bindparam("thread"), threads.c.unread > 0)
     .values(unread=0)
 )
+#: A conversation in which the handset never wrote has nothing to look at.
+_UNREAD = (
+    update(threads)
+    .where(
+        threads.c.id == bindparam("thread"),
+        threads.c.unread == 0,
+        threads.c.last_in_at.is_not(None),
+    )
+    .values(unread=1)
+)
+_WAIT = (
+    update(threads)
+    .where(
+        threads.c.id == bindparam("thread"),
+        threads.c.waits_since.is_(None),
+        threads.c.last_in_at.is_not(None),
+    )
+    .values(waits_since=threads.c.last_in_at)
+)
 _DONE = (
     update(threads)
     .where(threads.c.id == bindparam("thread"), threads.c.waits_since.is_not(None))
@@ -159,6 +178,16 @@ def number_of(db: Connection, handset: str, ours: str) -> str:
 def read(db: Connection, thread_id: int) -> bool:
     """Somebody looked. False: there was nothing new."""
     return bool(db.execute(_READ, {"thread": thread_id}).rowcount)
+
+
+def unread(db: Connection, thread_id: int) -> bool:
+    """Somebody is to look again. False: it is unread, or nothing ever came in."""
+    return bool(db.execute(_UNREAD, {"thread": thread_id}).rowcount)
+
+
+def wait_again(db: Connection, thread_id: int) -> bool:
+    """Its newest text wants an answer after all. False: one waits, or nothing ever came in."""
+    return bool(db.execute(_WAIT, {"thread": thread_id}).rowcount)
 
 
 def done(db: Connection, thread_id: int) -> bool:
