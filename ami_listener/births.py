@@ -51,7 +51,12 @@ def direction_of(chan: Snapshot, inbound: Inbound) -> Direction | None:
         return None
     if inbound.matches(chan.context, endpoint_of(chan.channel)):
         return Direction.INBOUND
-    return Direction.OUTBOUND if _FULL_NUMBER.match(chan.exten) else Direction.INTERNAL
+    return Direction.OUTBOUND if is_full_number(chan.exten) else Direction.INTERNAL
+
+
+def is_full_number(exten: str) -> bool:
+    """Whether what a phone dials is a number outside, rather than a colleague or a feature."""
+    return _FULL_NUMBER.match(exten) is not None
 
 
 def is_dialled_number(exten: str) -> bool:

@@ -56,6 +56,7 @@ class CallBook:
         self.timers = Timers()
         self.dead = Remembered()
         self.taints = Remembered()  #: Uniqueid -> why
+        self.placed = Remembered()  #: Uniqueid of a channel of ours -> the number it is to dial
         self.room = WaitingRoom()  #: words of the dialplan that came before their call
         self.on_hint = on_hint
         self.counters: Counter[str] = Counter()
@@ -172,6 +173,8 @@ class CallBook:
             call.told = before.told
         call.gap = gap
         call.late = self.late
+        if direction is Direction.ORIGINATED:
+            call.did = self.placed.pop(chan.uniqueid, call.did)
         self.calls[chan.uniqueid] = call
         self._link(call)
         self.counters[f"calls_{direction.value}"] += 1

@@ -285,6 +285,15 @@ class PresentationAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class OriginateResponse:
+    """How an Originate of ours ended; `call_id` is what its ActionID says."""
+
+    at: float | None
+    call_id: str
+    success: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Tainted:
     """An event that is malformed or forged. No Uniqueid it names may ever be texted.
 
@@ -329,5 +338,6 @@ CallEvent = (
     | Shutdown
     | ChannelRow
     | PresentationAnswer
+    | OriginateResponse
 )
 AmiEvent = CallEvent | Tainted

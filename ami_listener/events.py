@@ -40,6 +40,8 @@ APPLICATIONS = frozenset(
 USER_EVENT = b"textback"
 #: The ActionID of our Getvar is this and the Uniqueid, so a captured stream replays by itself.
 PRESENTATION_ACTION_ID = "textback-pres-"
+#: The ActionID of our Originate is this and the call's id; others' are turned away.
+ORIGINATE_ACTION_ID = "textback-dial-"
 
 _NUM_PRES = "CALLERID(num-pres)="
 
@@ -304,6 +306,14 @@ def _parked(step: t.ParkingStep) -> _Builder:
     return lambda h, at: t.ParkedCall(at, step, _snapshot(h, _PARKEE), h.get("parkingspace", ""))
 
 
+def _originate_response(h: _Fields, at: float | None) -> CallEvent | None:
+    action_id = h.get("actionid", "")
+    if not action_id.startswith(ORIGINATE_ACTION_ID):
+        return None
+    call_id = action_id.removeprefix(ORIGINATE_ACTION_ID)
+    return t.OriginateResponse(at, call_id, h["response"] == "Success")
+
+
 _BUILDERS: dict[bytes, _Builder] = {
     b"Newchannel": lambda h, at: t.NewChannel(at, _snapshot(h, _CHAN)),
     b"Newstate": lambda h, at: t.NewState(at, _snapshot(h, _CHAN)),
@@ -344,6 +354,7 @@ _BUILDERS: dict[bytes, _Builder] = {
     b"FullyBooted": _fully_booted,
     b"Shutdown": lambda h, at: t.Shutdown(at, h.get("restart") == "True"),
     b"CoreShowChannel": _channel_row,
+    b"OriginateResponse": _originate_response,
 }
 
 #: The names that cost a parse; everything else is turned away by its first line.

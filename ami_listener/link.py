@@ -38,10 +38,11 @@ from ami_listener.actions import (
     NotConnected,
     describe,
 )
+from ami_listener.clicks import Clicks
 from ami_listener.connection import Connection, LoginRefused
 from ami_listener.identity import boot_by_uptime, boot_of
 from ami_listener.journal import Journal
-from ami_listener.permissions import READ_CLASSES, missing_read
+from ami_listener.permissions import may, what_is_not_read
 from ami_listener.presentation import PresentationAsker
 from ami_listener.pump import Pump
 from ami_listener.record import Recorder
@@ -97,6 +98,9 @@ class PbxLink:
             clock=clock,
             on_call=self._fact,
             on_overflow=self.request_resync,
+        )
+        self.clicks = Clicks(
+            self, self._stream, context=settings.dial_context, warn=self._journal.warn
         )
         self._recorder = Recorder(settings.record) if settings.record is not None else None
         self._connection: Connection | None = None
@@ -243,7 +247,7 @@ class PbxLink:
         uptime = await self._booted(connection)
         self._journal.to(LinkState.SYNCING, "comparing the channels")
         await self._identify(uptime)
-        await self._check_read(connection)
+        await self._check_rights(connection)
         await self.action("Events", EventMask="on")
         await self._resync()
         self._journal.to(
@@ -281,11 +285,11 @@ class PbxLink:
         self.boot = boot
         self._pump.call(lambda now: self._stream.identify(boot, now))
 
-    async def _check_read(self, connection: Connection) -> None:
+    async def _check_rights(self, connection: Connection) -> None:
         s = self.settings
-        missing = await missing_read(connection, s.username, s.action_timeout)
-        text = "; ".join(f"`read` lacks {name}: {READ_CLASSES[name]}" for name in missing or ())
-        self._journal.warn("read", text or None)
+        lacks = await what_is_not_read(connection, s.username, s.action_timeout)
+        self._journal.warn("read", lacks or None)
+        await self.clicks.check(lambda action: may(connection, action, s.action_timeout))
 
     async def _resync(self) -> None:
         """CoreShowChannels, a Ping to flush what came before, then the comparison, in order."""

@@ -27,6 +27,8 @@ OPTIONAL_READ_CLASSES = {
 NEEDED_ACTIONS = ("CoreShowChannels", "CoreStatus", "CoreSettings", "Getvar")
 #: What it takes to tell desk phones of texts; `write = message`.
 DESK_ACTIONS = ("MessageSend",)
+#: What it takes to call by a click (`dial_context`); `write = originate`.
+DIAL_ACTIONS = ("Originate",)
 #: What no listener should be allowed: each of them makes a stolen secret a stolen PBX.
 DANGEROUS_ACTIONS = (
     "Originate",
@@ -49,6 +51,7 @@ class Permissions:
     missing_optional: tuple[str, ...] | None  #: of `OPTIONAL_READ_CLASSES`
     missing_actions: tuple[str, ...]
     missing_desk_actions: tuple[str, ...] = ()  #: of `DESK_ACTIONS`
+    missing_dial_actions: tuple[str, ...] = ()  #: of `DIAL_ACTIONS`
     excess_actions: tuple[str, ...]  #: dangerous ones that are allowed
     timestamps: bool | None  #: [general] timestampevents
 
@@ -63,17 +66,24 @@ async def check_permissions(connection: Connection, username: str, seconds: floa
         missing_optional=not_given(read, OPTIONAL_READ_CLASSES) if read is not None else None,
         missing_actions=tuple(name for name in NEEDED_ACTIONS if name.lower() not in allowed),
         missing_desk_actions=tuple(n for n in DESK_ACTIONS if n.lower() not in allowed),
+        missing_dial_actions=tuple(n for n in DIAL_ACTIONS if n.lower() not in allowed),
         excess_actions=tuple(name for name in DANGEROUS_ACTIONS if name.lower() in allowed),
         timestamps=stamps.lower() in ("yes", "true", "y", "t", "1", "on") if stamps else None,
     )
 
 
-async def missing_read(
-    connection: Connection, username: str, seconds: float
-) -> tuple[str, ...] | None:
-    """The classes of `READ_CLASSES` that the user does not have; None: Asterisk would not say."""
+async def what_is_not_read(connection: Connection, username: str, seconds: float) -> str:
+    """The classes of `READ_CLASSES` that the user does not have, in words; "" for none, and where
+    Asterisk would not say."""
     read = await _setting(connection, username, "read", seconds)
-    return not_given(read) if read is not None else None
+    missing = not_given(read) if read is not None else ()
+    return "; ".join(f"`read` lacks {name}: {READ_CLASSES[name]}" for name in missing)
+
+
+async def may(connection: Connection, action: str, seconds: float) -> bool:
+    """Whether the user may do this. Raises as `Connection.ask` does."""
+    (allowed,) = await connection.ask(AmiAction({"Action": "ListCommands"}), seconds)
+    return action.lower() in allowed
 
 
 def not_given(read: str, classes: Iterable[str] = READ_CLASSES) -> tuple[str, ...]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from textback.model import Direction, Moment, Phase, Presentation
 
-from .births import direction_of
+from .births import direction_of, is_full_number
 from .callbook import CallBook
-from .callstate import CallState
+from .callstate import CallState, clip
 from .event_types import (
     ChannelState,
     DialBegin,
@@ -131,7 +131,20 @@ def dial_begin(book: CallBook, event: DialBegin, now: Moment) -> None:
         before.give_away(leg.uniqueid, rang=leg.rang)
         leg.rang = False
     if call is not None and call.key.uniqueid != leg.uniqueid:
+        if caller.uniqueid == call.key.uniqueid:
+            _goes_out(call, caller, event.caller.exten)
         _dialled_for(book, call, leg, caller, now)
+
+
+def _goes_out(call: CallState, phone: Channel, exten: str) -> None:
+    """A phone that was originated is up and dials: that number is whom the call is for.
+
+    Not so a Local channel: it is up once the phone behind it is, and that one counts as a person
+    who answered.
+    """
+    known = call.direction is not Direction.ORIGINATED or is_full_number(call.did)
+    if not known and phone.is_phone and call.answered is None and is_full_number(exten):
+        call.did = clip(exten)
 
 
 def _dialled_by_nobody(book: CallBook, leg: Channel, event: DialBegin, now: Moment) -> None:

@@ -49,6 +49,7 @@ class PbxSettings:
     secret: str = field(repr=False)
     inbound: Inbound
     not_human: frozenset[str] = frozenset()  #: what answers by itself, see `ami_listener.machines`
+    dial_context: str = ""  #: where numbers are dialled for who clicks on them; "": nowhere
     port: int = 5038
     tls: ssl.SSLContext | None = None  #: verifying context; None = plain TCP
     server_hostname: str | None = None  #: name in the certificate; None = `host`

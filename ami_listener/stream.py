@@ -28,10 +28,11 @@ from ami_listener.events import (
     unwanted,
 )
 from ami_listener.identity import boot_of
+from ami_listener.placed import PlacedCalls
 from ami_listener.topology import endpoint_of
 from ami_listener.tracker import Inbound, Tracker
 from ami_listener.wire import Headers, parse_headers
-from textback.model import Call, Moment
+from textback.model import Call, Dialled, Moment
 
 #: Our ActionIDs: the presentation question (with the Uniqueid), the channel list, the Ping after.
 PRESENTATION_ID = "textback-pres-"
@@ -65,6 +66,7 @@ class Stream:
         self._list_id = ""
         self._list_done = False
         self.boot = ""
+        self.placed = PlacedCalls()  #: calls that we had Asterisk place
         #: Births of channels that rang in from somewhere, by context.
         self.contexts: Counter[str] = Counter()
         #: The same by (context, endpoint): what an inbound rule is held against.
@@ -117,9 +119,15 @@ class Stream:
         self.boot = boot
         return calls
 
+    def place(self, call: Dialled) -> None:
+        """Asterisk is about to be asked to place this call: its events are ours to know."""
+        self.placed.begin(call)
+        self.tracker.placed(call.id, call.number)
+
     def lost(self, now: Moment) -> list[Call]:
         """From here on events may be missing, until a list has been compared."""
         self._rows = None
+        self.placed.lost()
         if self._tracker is not None:
             self._tracker.link_lost(now)
         return []
@@ -154,6 +162,8 @@ class Stream:
         if event is None:
             return []
         self._counters["stream_events"] += 1
+        if self.placed.waiting:
+            self.placed.heard(event)
         if isinstance(event, ChannelRow):
             self._row(event)
             return []

@@ -119,6 +119,10 @@ class Tracker:
         take(self._book, hint, now, told=told)
         return self._book.take()
 
+    def placed(self, uniqueid: str, number: str) -> None:
+        """A channel with this Uniqueid is about to be originated, to dial this number (E.164)."""
+        self._book.placed.put(uniqueid, number)
+
     def call(self, uniqueid: str, now: Moment) -> Call | None:
         """The call this channel belongs to, as it stands (phase HINTED); None: not known."""
         call = self._book.call_at(uniqueid)

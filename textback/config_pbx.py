@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from textback import phone
 from textback.config_values import FullPath, Host, Line, Name, Port, Table, key
@@ -27,6 +29,10 @@ INBOUND_CONTEXTS = (
     "inbound",
     "incoming",
 )
+
+
+_CONTEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,78}", re.ASCII)
+_PREFIX = re.compile(r"[0-9*#]{0,8}", re.ASCII)
 
 
 class PbxConfig(Table):
@@ -130,12 +136,52 @@ class PbxConfig(Table):
         "the address it speaks from to the phone.",
         allowed="an address or a name, with :port where it is not 5060",
     )
+    dial_context: Line = key(
+        "",
+        "Where numbers are dialled for users of the console who click on them: their phone rings, "
+        "and dials out once it is picked up. Empty: nobody can. It also needs `write = originate` "
+        "for the manager user, which whoever steals its secret can use as well.",
+        allowed="a dialplan context, as that of your phones: from-internal",
+    )
+    dial_format: Literal["national", "e164"] = key(
+        "national",
+        "How it is dialled there. `national`: as people in the business's country dial, "
+        "12125550123 and 01144... in the US; `e164`: +12125550123.",
+    )
+    dial_prefix: Line = key(
+        "",
+        "What is dialled before it, for an outside line.",
+        allowed='digits, * and #: "9"',
+    )
     record: Line = key(
         "",
         "Append what Asterisk says to this file, for `textback replay`. At 64 MiB it becomes "
         "FILE.1, in place of an older one.",
         allowed="a path",
     )
+
+    @field_validator("dial_context")
+    @classmethod
+    def _dial_context_is_inside(cls, value: str, info: ValidationInfo) -> str:
+        if value and not _CONTEXT.fullmatch(value):
+            raise ValueError(
+                f"{phone.printable(value)!r} is no dialplan context; write its name alone, as "
+                "from-internal"
+            )
+        if any(fnmatchcase(value, one) for one in info.data.get("inbound_contexts", ())):
+            raise ValueError(
+                f"{value!r} is among inbound_contexts, where calls from outside begin; name the "
+                "context that your phones dial in, as from-internal"
+            )
+        return value
+
+    @field_validator("dial_prefix")
+    @classmethod
+    def _dial_prefix_is_dialled(cls, value: str) -> str:
+        if not _PREFIX.fullmatch(value):
+            shown = phone.printable(value)
+            raise ValueError(f'{shown!r} cannot be dialled; write digits, * and #, as "9"')
+        return value
 
     @field_validator("not_human")
     @classmethod

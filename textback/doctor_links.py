@@ -18,7 +18,12 @@ import aiohttp
 
 from ami_listener.actions import ActionRefused, AmiAction, AmiError
 from ami_listener.connection import Connection, LoginRefused
-from ami_listener.permissions import OPTIONAL_READ_CLASSES, READ_CLASSES, check_permissions
+from ami_listener.permissions import (
+    DIAL_ACTIONS,
+    OPTIONAL_READ_CLASSES,
+    READ_CLASSES,
+    check_permissions,
+)
 from ami_listener.settings import PbxSettings
 from ami_listener.wire import event_name, parse_headers
 from textback import wiring
@@ -180,12 +185,16 @@ async def _permissions(
         told = f"not allowed: {', '.join(granted.missing_desk_actions)}"
         cure = f"write = reporting,message; {MANAGER_FIX}"
         found.append(warn(area, f"{told}: desk phones are told nothing", cure))
+    if pbx.dial_context and granted.missing_dial_actions:
+        told = "not allowed: Originate, so dial_context is no use: a click calls nobody"
+        cure = f"write = reporting,message,originate, or no dial_context; {MANAGER_FIX}"
+        found.append(warn(area, told, cure))
     found += [await check_phone(area, endpoint, connection) for endpoint in phones]
-    if granted.excess_actions:
-        told = ", ".join(granted.excess_actions)
-        found.append(
-            warn(area, f"more allowed than is needed: {told}", f"write = reporting; {MANAGER_FIX}")
-        )
+    wanted = DIAL_ACTIONS if pbx.dial_context else ()
+    excess = [name for name in granted.excess_actions if name not in wanted]
+    if excess:
+        told = f"more allowed than is needed: {', '.join(excess)}"
+        found.append(warn(area, told, f"write = {_least(pbx, phones)}; {MANAGER_FIX}"))
     if granted.timestamps is False:
         found.append(
             warn(
@@ -195,6 +204,12 @@ async def _permissions(
             )
         )
     return found
+
+
+def _least(pbx: PbxConfig, phones: Sequence[str]) -> str:
+    """What `write` has to be."""
+    more = (("message", bool(phones)), ("originate", bool(pbx.dial_context)))
+    return ",".join(["reporting", *(name for name, wanted in more if wanted)])
 
 
 def _blind(area: str, pbx: PbxConfig) -> Check:

@@ -61,10 +61,7 @@ class Played:
         return [
             story
             for story in self.stories
-            if story["direction"] == row.direction
-            and story["did"] in numbers
-            # One that Asterisk was told to place has no number of its own: `s`.
-            and (row.direction != "originated" or story["caller"] == row.did)
+            if story["direction"] == row.direction and story["did"] in numbers
         ]
 
     def story(self, row: Row) -> dict[str, Any]:

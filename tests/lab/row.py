@@ -104,8 +104,9 @@ class Row:
     @property
     def dialled(self) -> str:
         """The number the call went to, as Asterisk names it."""
-        inside = {"internal": self.phone("b"), "outbound": self.out, "originated": "s"}
-        return inside.get(self.direction, self.did)
+        if self.direction in ("outbound", "originated"):
+            return self.out
+        return self.phone("b") if self.direction == "internal" else self.did
 
     @property
     def received(self) -> str:

@@ -20,6 +20,7 @@ from textback.model.call import (
     Presentation,
     Source,
 )
+from textback.model.dial import Dialled, DialRefusal, DialRefusedError, DialStage
 from textback.model.event import DeliveryState, Event, EventKind, Telling
 from textback.model.gateway import Accepted, Later, Message, PartId, Refused, Submission, Unsure
 from textback.model.hint import Hint, HintKind, HookAnswer, HookResult
@@ -67,6 +68,10 @@ __all__ = [
     "Contact",
     "Conversation",
     "DeliveryState",
+    "DialRefusal",
+    "DialRefusedError",
+    "DialStage",
+    "Dialled",
     "Direction",
     "Event",
     "EventKind",

@@ -38,7 +38,11 @@ class Thread:
     waits_since: datetime | None = None  #: since when a text waits for a person's answer
     text: str = ""  #: the newest text either way, as much as a list shows
     text_in: bool = False  #: the handset wrote it
+    text_state: OutboxState | None = None  #: where it stands, when we wrote it
     opted_out: str = ""  #: how and since when; "" when it may be texted
+    organization: str = ""  #: of the handset in the contacts
+    tags: tuple[str, ...] = ()  #: of the handset in the contacts, "vip" among them
+    review: bool = False  #: a text in it may be an opt-out, and nobody has decided
 
     @property
     def cursor(self) -> tuple[datetime, int]:
