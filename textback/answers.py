@@ -59,7 +59,7 @@ def answer(incoming: Incoming, reading: Reading, facts: Facts, config: Config) -
         text=text,
         expires=expires,
         route=incoming.route,
-        shadow=config.mode == "shadow",
+        shadow=config.is_shadow(number),
         kind=kind,
     )
 

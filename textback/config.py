@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, Self
 
@@ -19,6 +20,7 @@ from textback.config_keeping import Retention
 from textback.config_numbers import Defaults, Hours, NumberConfig
 from textback.config_optout import OptOut
 from textback.config_pbx import PbxConfig
+from textback.config_quick import QuickAnswer
 from textback.config_smsc import SmscConfig
 from textback.config_tables import (
     Agi,
@@ -49,6 +51,7 @@ __all__ = [
     "NamedMessage",
     "Never",
     "NumberConfig",
+    "Overridden",
     "PbxConfig",
     "SmscConfig",
     "StoreConfig",
@@ -65,6 +68,16 @@ class ConfigError(Exception):
     def __init__(self, errors: Iterable[str]) -> None:
         self.errors = list(errors)
         super().__init__("\n".join(self.errors))
+
+
+@dataclass(frozen=True, slots=True)
+class Overridden:
+    """A key that [override] says over another file; see `config_override`."""
+
+    did: str  #: of the [[number]] in force; "" for `mode`
+    key: str
+    place: str  #: FILE:LINE of the override
+    before: Any  #: what the other files say; None where they would be wrong without it
 
 
 class Config(Table):
@@ -98,10 +111,12 @@ class Config(Table):
     webhook: tuple[WebhookConfig, ...] = key((), "")
     notify: tuple[NotifyConfig, ...] = key((), "")
     keyword: tuple[KeywordConfig, ...] = key((), "")
+    quick_answer: tuple[QuickAnswer, ...] = key((), "")
 
     _warnings: tuple[str, ...] = PrivateAttr(())
     _staff_read: tuple[str, ...] = PrivateAttr(())
     _block_read: tuple[str, ...] = PrivateAttr(())
+    _overrides: tuple[Overridden, ...] = PrivateAttr(())
 
     @model_validator(mode="before")
     @classmethod
@@ -136,21 +151,28 @@ class Config(Table):
         """What is allowed but probably not meant, one line each."""
         return self._warnings
 
+    @property
+    def overrides(self) -> tuple[Overridden, ...]:
+        """Every key that [override] says over another file, in the order of the files."""
+        return self._overrides
+
     def with_findings(
         self,
         *,
         warnings: Iterable[str] = (),
         staff: Iterable[str] = (),
         block: Iterable[str] = (),
+        overrides: Iterable[Overridden] = (),
     ) -> Self:
-        """The same configuration with what the loader found beside the tables: its warnings, and
-        the entries of staff_files and block_files in their stored form."""
+        """The same configuration with what the loader found beside the tables: its warnings, the
+        entries of staff_files and block_files in their stored form, and what was overridden."""
         copy = self.model_copy()
         for name in ("staff", "blocked"):
             copy.__dict__.pop(name, None)  # model_copy takes computed values along
         copy._warnings = tuple(warnings)
         copy._staff_read = tuple(staff)
         copy._block_read = tuple(block)
+        copy._overrides = tuple(overrides)
         return copy
 
     # --- numbers
@@ -174,6 +196,10 @@ class Config(Table):
         if catch_all is None or not (full or _is_digits(raw)):
             return None
         return catch_all.model_copy(update={"did": full or raw})
+
+    def is_shadow(self, number: NumberConfig | None) -> bool:
+        """Whether texts for this number are decided and recorded, and never sent."""
+        return self.mode == "shadow" or (number is not None and number.mode == "shadow")
 
     def countries_read(self, number: NumberConfig | None) -> tuple[str, ...]:
         """Countries (ISO 3166) in which callers of this number are read, the likeliest first: the

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
-from textback import compose, config_optout_check, config_tell_check, phone
+from textback import compose, config_console_check, config_optout_check, config_tell_check, phone
 from textback.compose import TemplateError
 from textback.config import CATCH_ALL, Business, Defaults, NumberConfig
 from textback.config_findings import Findings, no_pipe
@@ -46,6 +46,7 @@ def cross_check(parts: Mapping[str, Any], found: Findings) -> None:
     _unique(found, "smsc", "name", "smsc", str.strip)
     _unique(found, "number", "did", "", lambda did: phone.to_e164(did, country) or did.strip())
     _unique(found, "message", "name", "", str.strip)
+    _unique(found, "quick_answer", "name", "", str.strip)
     _check_numbers(parts, found, country)
     check_routes(parts, found, country, sender_kind)
     _check_named(parts, found)
@@ -57,6 +58,7 @@ def cross_check(parts: Mapping[str, Any], found: Findings) -> None:
         TEXT_KEYS,
     )
     config_tell_check.check(parts, found, country)
+    config_console_check.check(parts, found)
     _check_files(parts, found)
     _check_ports(parts, found)
     business = parts["business"]
@@ -106,6 +108,8 @@ def check_lists(
 
 def check_tls(parts: Mapping[str, Any], found: Findings) -> None:
     """Certificates that are not there, cannot be used, or are given while TLS is off."""
+    if (console := parts["console"]) is not None:
+        _check_pair(found, ("console",), console.tls_cert, console.tls_key)
     for table in ("pbx", "smsc"):
         for index, link in enumerate(parts[table]):
             if link is None:
@@ -122,12 +126,18 @@ def check_tls(parts: Mapping[str, Any], found: Findings) -> None:
                 load = partial(context.load_verify_locations, link.tls_ca)
                 _try(found, (*path, "tls_ca"), load, link.tls_ca)
             cert, key = getattr(link, "tls_cert", ""), getattr(link, "tls_key", "")
-            if cert:
-                # The empty password keeps OpenSSL from asking for one on the terminal.
-                load = partial(context.load_cert_chain, cert, key or None, "")
-                _try(found, (*path, "tls_cert"), load, cert, key or cert)
-            elif key:
-                found.error((*path, "tls_key"), "is set without tls_cert; set both")
+            _check_pair(found, path, cert, key)
+
+
+def _check_pair(found: Findings, path: tuple[str | int, ...], cert: str, key: str) -> None:
+    """A certificate of our own, and its key."""
+    if cert:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        # The empty password keeps OpenSSL from asking for one on the terminal.
+        load = partial(context.load_cert_chain, cert, key or None, "")
+        _try(found, (*path, "tls_cert"), load, cert, key or cert)
+    elif key:
+        found.error((*path, "tls_key"), "is set without tls_cert; set both")
 
 
 def _try(
@@ -233,16 +243,18 @@ def _check_texts(
 
 
 def _check_named(parts: Mapping[str, Any], found: Findings) -> None:
-    """Each [[message]] for each number: it may be asked for wherever a call came in."""
+    """Each [[message]] and [[quick_answer]] for each number: it may be asked for wherever a call
+    came in."""
     rules = [r for r in (*parts["number"], parts["defaults"]) if r is not None]
-    for index, message in enumerate(parts["message"]):
-        if message is None:
-            continue
-        for number in rules:
-            try:
-                compose.render(message.text, sample_subject(number, parts["business"]))
-            except TemplateError as error:
-                found.error(("message", index, "text"), f"{error}; mend the message")
+    for table in ("message", "quick_answer"):
+        for index, named in enumerate(parts[table]):
+            if named is None:
+                continue
+            for number in rules:
+                try:
+                    compose.render(named.text, sample_subject(number, parts["business"]))
+                except TemplateError as error:
+                    found.error((table, index, "text"), f"{error}; mend the message")
 
 
 def _check_files(parts: Mapping[str, Any], found: Findings) -> None:

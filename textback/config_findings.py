@@ -15,20 +15,27 @@ from textback.config_lines import Path
 class Findings:
     """Errors and warnings as "FILE:LINE: table.key: what is wrong; what to do"."""
 
-    def __init__(self, raw: Mapping[str, Any], where: Callable[[Path], str]) -> None:
+    def __init__(
+        self,
+        raw: Mapping[str, Any],
+        where: Callable[[Path], str],
+        written: Callable[[Path], Path] = lambda path: path,
+    ) -> None:
+        """`written`: the path under which a key stands in its file, where that is another."""
         #: The document as written, all files merged.
         self.raw = raw
         self.where = where
+        self._written = written
         self.errors: list[str] = []
         self.warnings: list[str] = []
         self._wrong: set[Path] = set()
 
     def error(self, path: Path, text: str) -> None:
         self._wrong.add(path)
-        _add(self.errors, f"{self.where(path)}: {_dotted(path)}: {text}")
+        _add(self.errors, f"{self.where(path)}: {_dotted(self._written(path))}: {text}")
 
     def warning(self, path: Path, text: str) -> None:
-        _add(self.warnings, f"{self.where(path)}: {_dotted(path)}: {text}")
+        _add(self.warnings, f"{self.where(path)}: {_dotted(self._written(path))}: {text}")
 
     def error_at(self, place: str, text: str) -> None:
         """An error in a file beside the config; `place` is FILE:LINE."""

@@ -1,7 +1,7 @@
 """Reads textback.toml and conf.d/*.toml into a Config, or reports every mistake at once.
 
 conf.d is merged in the order of its file names: a key there overrides the same key before it,
-tables in [[double brackets]] are added to those already there.
+tables in [[double brackets]] are added to those already there; [override] is said over all of it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,14 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from textback import config_check, config_secrets, config_warn, phone
+from textback import (
+    config_check,
+    config_managed,
+    config_override,
+    config_secrets,
+    config_warn,
+    phone,
+)
 from textback.compose import Measure
 from textback.config import CATCH_ALL, Config, ConfigError
 from textback.config_findings import Findings
@@ -50,14 +57,26 @@ class _Merged:
     raw: dict[str, Any] = field(default_factory=dict)
     #: For each file: its name, its lines, and how far its [[tables]] are shifted in `raw`.
     files: list[tuple[str, dict[Path, int], dict[str, int]]] = field(default_factory=list)
+    #: Where a key was written that stands somewhere else in `raw`.
+    overridden: dict[Path, Path] = field(default_factory=dict)
+
+    def written(self, path: Path) -> Path:
+        """The path under which a key is found in its file."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.overridden:
+                return (*self.overridden[path[:length]], *path[length:])
+        return path
 
     def where(self, path: Path) -> str:
         """FILE:LINE of a key: in the file that says it last, or holds its table."""
+        path = self.written(path)
         best, place = 0, f"{self.files[0][0]}:1"
         for name, lines, shift in self.files:
             local = path
-            if len(path) > 1 and isinstance(path[1], int):
-                local = (path[0], path[1] - shift.get(str(path[0]), 0), *path[2:])
+            head = 2 if path[:2] == (config_override.TABLE, "number") else 1
+            if len(path) > head and isinstance(index := path[head], int):
+                key = ".".join(str(step) for step in path[:head])
+                local = (*path[:head], index - shift.get(key, 0), *path[head + 1 :])
             depth = next((n for n in range(len(local), 0, -1) if local[:n] in lines), 0)
             if depth and depth >= best:
                 best, place = depth, f"{name}:{line_of(lines, local)}"
@@ -69,11 +88,13 @@ def load(
     *,
     measure: Measure | None = None,
     need_secrets: bool = True,
+    instead: Mapping[FilePath, str] | None = None,
 ) -> Config:
     """The configuration in `path` and the conf.d beside it.
 
     `measure` sizes messages for the warnings. With `need_secrets` False a secret that cannot be
     read here (another user's file, a systemd credential outside its service) is a warning.
+    `instead` has texts that are read in place of files of conf.d, which need not be there.
     Raises ConfigError with every mistake found; nothing else.
     """
     main = FilePath(path)
@@ -82,11 +103,17 @@ def load(
     try:
         folder = main.parent / "conf.d"
         if folder.is_dir():
-            extra = sorted(folder.glob("*.toml"))
+            extra = sorted({*folder.glob("*.toml"), *(instead or {})})
     except OSError as error:
         errors.append(f"{folder}:1: cannot be read ({error.strerror}); mend its permissions")
-    texts = [(str(p), text) for p in [main, *extra] if (text := _read(p, errors)) is not None]
+    texts: list[tuple[str, str]] = []
+    for file in (main, *extra):
+        text = instead[file] if instead and file in instead else _read(file, errors)
+        if text is not None:
+            texts.append((str(file), text))
     merged = _merge(texts, errors)
+    if not errors:
+        errors += config_managed.refused(main, extra, dict(texts))
     if errors:
         raise ConfigError(errors)
     return _build(merged, main.parent, measure, need_secrets)
@@ -157,6 +184,7 @@ def _merge(texts: Iterable[tuple[str, str]], errors: list[str]) -> _Merged:
         for key in REPEATED:
             before = merged.raw.get(key)
             shift[key] = len(before) if isinstance(before, list) else 0
+        shift["override.number"] = config_override.length(merged.raw)
         merged.files.append((name, locate(text), shift))
         _merge_into(merged.raw, raw)
     return merged
@@ -214,7 +242,9 @@ def _depth(value: Any) -> int:
 def _build(
     merged: _Merged, folder: FilePath, measure: Measure | None, need_secrets: bool
 ) -> Config:
-    found = Findings(merged.raw, merged.where)
+    found = Findings(merged.raw, merged.where, merged.written)
+    applied = config_override.apply(merged.raw, found)
+    merged.overridden = {one.path: one.written for one in applied}
     parts = _validate(merged.raw, found)
     _make_absolute(parts, folder.absolute())
     config_secrets.resolve(parts, found, need_secrets)
@@ -225,13 +255,19 @@ def _build(
         raise ConfigError(found.in_order())
     config = Config.model_validate(parts)
     config_warn.warn(config, found, measure)
-    return config.with_findings(warnings=found.warnings_in_order(), staff=staff, block=block)
+    return config.with_findings(
+        warnings=found.warnings_in_order(),
+        staff=staff,
+        block=block,
+        overrides=config_override.told(applied, config.number, found),
+    )
 
 
 def _make_absolute(parts: dict[str, Any], folder: FilePath) -> None:
     """Relative paths begin at the folder of the config, wherever the service was started."""
     paths = {
         "store": ("path",),
+        "console": ("tls_cert", "tls_key", "proxy_secret_file"),
         "pbx": ("secret_file", "tls_ca", "record"),
         "smsc": ("password_file", "tls_ca", "tls_cert", "tls_key"),
         "webhook": ("url_file", "secret_file", "old_secret_file", "tls_ca"),

@@ -314,3 +314,8 @@ class NumberConfig(Defaults):
     label: Annotated[Line, Field(max_length=40)] = key(
         "", "How people call it. {{number.label}} in messages.", sample="Main line"
     )
+    mode: Literal["live", "shadow"] = key(
+        "live",
+        "shadow decides and records everything for this number and sends nothing, while the others "
+        "are live. With shadow above all tables every number is.",
+    )

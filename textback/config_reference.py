@@ -26,7 +26,7 @@ from textback.config_words import REPEATED, TABLES
 
 _WIDTH = 92
 #: Tables that a usual configuration does not have: in the sample they are comments.
-_OPTIONAL = ("message", "webhook", "notify", "keyword")
+_OPTIONAL = ("message", "webhook", "notify", "keyword", "quick_answer")
 
 _HEAD = """\
 # textback.toml - configuration of textback, made from the program itself.
@@ -53,6 +53,7 @@ def sample() -> str:
         if name in _OPTIONAL:
             lines = [line if line.startswith("#") or not line else "#" + line for line in lines]
         blocks.append("\n".join(lines))
+    blocks.append("\n".join([*_comment(_OVERRIDE), *_OVERRIDE_SAMPLE]))
     return "\n\n".join(b.strip("\n") for b in blocks) + "\n"
 
 
@@ -94,6 +95,8 @@ def man_page() -> str:
             out += [".PP", _roff(_WHICH_TEXT)]
         for key, field in _keys(model).items():
             out += _man_key(key, field)
+    out += [".SH [override]", _roff(_OVERRIDE), ".PP", ".nf"]
+    out += [*(_escape(line.removeprefix("#")) for line in _OVERRIDE_SAMPLE), ".fi"]
     out += [".SH [number.hours] AND [defaults.hours]", _roff(_about(Hours))]
     out.append(_roff("A span that ends before it begins runs into the next day."))
     for key, field in Hours.model_fields.items():
@@ -126,6 +129,19 @@ def man_page() -> str:
     ]
     return "\n".join(out) + "\n"
 
+
+_OVERRIDE = (
+    "What is said over all files, key by key: the mode, and any key of a [[number]] that is named "
+    "by its did. The console writes it into conf.d/console.toml when an admin changes a number "
+    "there; by hand it may stand in any file. Of two files that override one key the later by name "
+    "counts. One for a number that is not configured any more has no effect and is a warning. The "
+    "console changes no sender, no route, no desk phone and no secret, and [console] edit = false "
+    "keeps it from changing anything."
+)
+_OVERRIDE_SAMPLE = (
+    *("#[override]", '#mode = "live"', "#[[override.number]]"),
+    *('#did = "+12125550100"', "#enabled = false"),
+)
 
 _WHICH_TEXT = (
     "Which text a caller gets: the [[message]] the dialplan asked for; else, for a second missed "

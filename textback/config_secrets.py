@@ -21,9 +21,10 @@ MAX_PASSWORD = 8
 SECRETS = (
     *(("pbx", "secret"), ("smsc", "password")),
     *(("webhook", "url"), ("webhook", "secret"), ("webhook", "old_secret"), ("notify", "url")),
+    ("console", "proxy_secret"),
 )
 #: Need not be there at all.
-OPTIONAL = frozenset({"old_secret"})
+OPTIONAL = frozenset({"old_secret", "proxy_secret"})
 #: What to set where an empty one was given.
 EMPTY = {
     ("pbx", "secret"): "the secret of the AMI user",
@@ -31,6 +32,7 @@ EMPTY = {
     ("webhook", "old_secret"): "the secret before this one, or take it out",
     ("webhook", "url"): "the address",
     ("notify", "url"): "the address",
+    ("console", "proxy_secret"): "what the proxy sends in X-Textback-Proxy",
 }
 _WHAT = {"url": "address"}
 _PLACEHOLDERS = frozenset({"change-me", "changeme"})
@@ -42,21 +44,34 @@ def resolve(parts: dict[str, Any], found: Findings, need: bool) -> None:
     With `need` False a secret that cannot be fetched is a warning and left empty.
     """
     for table, key in SECRETS:
-        for index, link in enumerate(parts[table]):
+        once = not isinstance(parts[table], list)
+        for index, link in enumerate([parts[table]] if once else parts[table]):
             if link is None:
                 continue
-            path = (table, index)
+            path: Path = (table,) if once else (table, index)
             if key in OPTIONAL and not link.model_fields_set.intersection(_ways(key)):
+                continue
+            if once and not _any(link, key):  # empty, as it is by default
                 continue
             secret = _one(link, key, path, found, need)
             if getattr(link, key).get_secret_value():
                 file = found.where((*path, key)).rpartition(":")[0]
                 _warn_if_public(file, "holds a secret", (*path, key), found)
-            parts[table][index] = link.model_copy(update={key: SecretStr(secret)})
+            fetched = link.model_copy(update={key: SecretStr(secret)})
+            if once:
+                parts[table] = fetched
+            else:
+                parts[table][index] = fetched
 
 
 def _ways(key: str) -> list[str]:
     return [key, f"{key}_file", f"{key}_credential"]
+
+
+def _any(link: Any, key: str) -> bool:
+    return bool(getattr(link, key).get_secret_value()) or any(
+        getattr(link, way) for way in _ways(key)[1:]
+    )
 
 
 def _one(link: Any, key: str, path: Path, found: Findings, need: bool) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from textback.config_console import Console
 from textback.config_values import (
     DURATION,
     Country,
@@ -20,6 +21,17 @@ from textback.config_values import (
     Zone,
     key,
 )
+
+__all__ = [
+    "Agi",
+    "Business",
+    "Console",
+    "Limits",
+    "Log",
+    "NamedMessage",
+    "Never",
+    "StoreConfig",
+]
 
 
 class Business(Table):
@@ -67,13 +79,6 @@ class StoreConfig(Table):
         "The SQLite file. Its folder must be writable by the service's user.",
         allowed="a path",
     )
-
-
-class Console(Table):
-    """The local web page, /metrics and /healthz. There is no login: keep it on loopback."""
-
-    enabled: bool = key(True, "Whether to listen at all.")
-    listen: Listen = key("127.0.0.1:8480", "Where to listen.", allowed="address:port")
 
 
 class Agi(Table):

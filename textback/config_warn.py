@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 
-from textback import contacts_files
+from textback import config_console_check, contacts_files
 from textback.compose import Measure
 from textback.config import CATCH_ALL, Config, NumberConfig, SmscConfig
 from textback.config_check import sender_kind
@@ -23,9 +23,7 @@ def warn(config: Config, found: Findings, measure: Measure | None) -> None:
     if "*" in config.limits.countries:
         text = "any country may be texted, at the price of the dearest; name those you serve"
         found.warning(("limits", "countries"), text)
-    if config.console.enabled and not _is_loopback(config.console.listen.rpartition(":")[0]):
-        text = "the console has no login and can be reached from the network; use 127.0.0.1"
-        found.warning(("console", "listen"), text)
+    config_console_check.warn(config, found)
     if config.business.country != "US" and "timezone" not in config.business.model_fields_set:
         text = f"is not set and taken as {config.business.timezone}; set yours"
         found.warning(("business", "timezone"), text)
@@ -94,7 +92,9 @@ def _warn_number(index: int, number: NumberConfig, config: Config, found: Findin
     def warning(key: str, text: str) -> None:
         found.warning(found.of_number(index, key), text)
 
-    if number.did == CATCH_ALL and config.mode == "live":
+    if number.mode == "shadow" and config.mode == "live":
+        warning("mode", "is shadow: nothing is sent for this number")
+    if number.did == CATCH_ALL and not config.is_shadow(number):
         warning("did", "texts from every number of the PBX, fax and private lines too")
     if not number.outcomes:
         warning("outcomes", "is empty: no call is ever texted")

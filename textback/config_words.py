@@ -18,6 +18,7 @@ from textback.config_keeping import Retention
 from textback.config_numbers import Defaults, Hours, NumberConfig
 from textback.config_optout import OptOut
 from textback.config_pbx import PbxConfig
+from textback.config_quick import QuickAnswer
 from textback.config_smsc import SmscConfig
 from textback.config_tables import (
     Agi,
@@ -54,9 +55,10 @@ TABLES: dict[str, type[BaseModel]] = {
     "webhook": WebhookConfig,
     "notify": NotifyConfig,
     "keyword": KeywordConfig,
+    "quick_answer": QuickAnswer,
 }
 #: Tables that may be there more than once, written [[name]].
-REPEATED = ("pbx", "smsc", "number", "message", "webhook", "notify", "keyword")
+REPEATED = ("pbx", "smsc", "number", "message", "webhook", "notify", "keyword", "quick_answer")
 
 #: pydantic's error type -> what to say; {ctx} is filled from the error.
 _SENTENCES = {
@@ -124,7 +126,7 @@ def unknown_table(name: str) -> str:
     """What to say of a table, or a key above all tables, that does not exist."""
     if name in TABLES and (home := _home_of(name)):  # message = "..." above [[message]]
         return f"this key stands above all tables; put it under {home}"
-    near = did_you_mean(name, [*TABLES, "mode"])
+    near = did_you_mean(name, [*TABLES, "mode", "override"])
     if near:
         hint = f"[[{near}]]" if near in REPEATED else near if near == "mode" else f"[{near}]"
         return f"there is no such table or key; did you mean {hint}?"

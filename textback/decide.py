@@ -95,7 +95,7 @@ def _send(case: Case, gates: tuple[Gate, ...]) -> Send:
         text=case.text,
         expires=min(case.call.at.utc, case.asked_at) + timedelta(seconds=case.max_age[1]) + wait,
         route=case.config.router.new(number.sender or number.did, caller, number.did),
-        shadow=case.config.mode == "shadow",
+        shadow=case.config.is_shadow(number),
         kind=case.kind,
         due=case.due if wait else None,
         hold=next((block.hold for block in blocks if block.hold), ""),

@@ -329,7 +329,7 @@ class HintDesk:
                 number,
                 lambda known: decide_offer(call, known, config, now, hint.message),
                 now=now,
-                shadow=config.mode == "shadow",
+                shadow=config.is_shadow(watched),
             )
             row = None if offered.repeat else offered.row
             log.info(

@@ -181,7 +181,9 @@ class Intake:
     def _fact(self, call: Call, config: Config, now: datetime) -> CallFact:
         number = config.number_for(call.did) if call.direction is Direction.INBOUND else None
         called_back = ""
-        if call.direction is Direction.OUTBOUND and call.final and call.answered is not None:
+        # Of an originated call `did` is a number only where the tracker knows whom it dialled.
+        ours = call.direction in (Direction.OUTBOUND, Direction.ORIGINATED)
+        if ours and call.final and call.answered is not None:
             called_back = phone.read_dialled(call.did, config.business.country).e164
         return CallFact(
             call=call,
@@ -189,7 +191,7 @@ class Intake:
             number=number.did if number else "",
             label=number.label if number else "",
             decide=self._judge(config, now) if call.phase in _DECIDING else None,
-            shadow=config.mode == "shadow",
+            shadow=config.is_shadow(number),
             called_back=called_back,
             cases=Configured(config) if call.final else None,
         )

@@ -87,7 +87,11 @@ from textback.config_load import loads
             '[agi]\nlisten = "0.0.0.0:4574"\nallow = ["0.0.0.0/0"]\n[[pbx]]',
             "agi.allow: lets everybody in",
         ),
-        ("[[pbx]]", '[console]\nlisten = "0.0.0.0:8480"\n[[pbx]]', "the console has no login"),
+        (
+            "[[pbx]]",
+            '[console]\nlisten = "0.0.0.0:8480"\n[[pbx]]',
+            "passwords cross the network in the clear",
+        ),
         ("[[pbx]]", '[limits]\ncountries = ["*"]\n[[pbx]]', "any country may be texted"),
     ],
 )
