@@ -18,11 +18,12 @@ from pathlib import Path
 
 import structlog
 
-from textback import __version__, wiring
+from textback import __version__, console_wiring, wiring
 from textback import log as logging
 from textback.config import Config, ConfigError
 from textback.config_load import load
-from textback.console.health import build_app, serve
+from textback.console.app import build_app
+from textback.console.listening import Listening, needs_restart
 from textback.control import Control
 from textback.crew import Crew
 from textback.notify import Notifier
@@ -55,7 +56,9 @@ class Daemon:
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._hangup = asyncio.Event()
+        self._reloading = asyncio.Lock()  # by signal and by the console: one after the other
         self._died: list[str] = []
+        self._listening: Listening | None = None
 
     # --- life ---------------------------------------------------------------------------------
 
@@ -66,14 +69,16 @@ class Daemon:
         """
         log.info("starting", version=__version__, mode=self._config.mode, config=str(self._path))
         async with AsyncExitStack() as stack:
-            control = Control(self._store_path, lambda: self.parts.kick())
+            control = Control(self._store_path, lambda: self.parts.woken())
             stack.callback(control.close)
             store = await Store.open(self._store_path, id_forms=wiring.stored_forms)
             stack.push_async_callback(store.close)
             stack.callback(self._signals())
             async with asyncio.TaskGroup() as group:
                 self.crew = Crew(group, self._death)
-                self.parts = Parts(self._config, store, self._store_path, self.crew, self._notifier)
+                self.parts = Parts(
+                    self._config, store, self._store_path, self.crew, self._notifier, self._path
+                )
                 self.parts.start()
                 self.crew.start("reload", self._reloads())
                 control.listen()
@@ -114,11 +119,15 @@ class Daemon:
         console = self.parts.config.console
         if not console.enabled:
             return
-        app = build_app(self.parts.standing.health, self.parts.standing.exposition)
+        app = build_app(console_wiring.backend(self.parts, self._path, self._reload))
+        listening = Listening(app, console)
         try:
-            stack.push_async_callback(await serve(app, console.listen))
+            await listening.start()
         except OSError as error:
             log.warning("console_unavailable", listen=console.listen, error=str(error))
+            return
+        self._listening = listening
+        stack.push_async_callback(listening.close)
 
     # --- reload -------------------------------------------------------------------------------
 
@@ -132,7 +141,14 @@ class Daemon:
             finally:
                 self._notifier.ready()
 
-    async def _reload(self) -> None:
+    async def _reload(self) -> list[str]:
+        """The mistakes for which the new configuration was refused; none: it is in force."""
+        async with self._reloading:
+            if self._stop.is_set():
+                return ["the service is stopping"]
+            return await self._load_and_take_over()
+
+    async def _load_and_take_over(self) -> list[str]:
         try:
             new = await asyncio.to_thread(load, self._path, measure=wiring.measure)
             await asyncio.to_thread(wiring.check, new)
@@ -140,16 +156,20 @@ class Daemon:
             self.parts.metrics.reload_ok.set(0)
             for said in error.errors:
                 log.warning("reload_refused", error=said)
-            return
-        for table in ("store", "console"):
-            if getattr(self.parts.config, table) != getattr(new, table):
-                log.warning("restart_needed", table=table)
+            return error.errors
+        if self.parts.config.store != new.store:
+            log.warning("restart_needed", table="store")
+        if needs_restart(self.parts.config.console, new.console):
+            log.warning("restart_needed", table="console")
+        elif self._listening is not None:
+            await self._listening.reload(new.console)
         logging.configure(
             style=self._log_style or new.log.format, level=new.log.level, mask=new.log.mask
         )
         new_links = await self.parts.take_over(new)
         self.parts.metrics.reload_ok.set(1)
         log.info("reloaded", **self.parts.size(), new_links=new_links or None)
+        return []
 
     # --- the end ------------------------------------------------------------------------------
 

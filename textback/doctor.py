@@ -129,8 +129,9 @@ def check_daemon(config: Config) -> Check:
     )
 
 
-async def check_store(config: Config) -> list[Check]:
-    """Whether it can be written, has this textback's schema, and how much room is left."""
+async def check_store(config: Config, *, waiting: bool = True) -> list[Check]:
+    """Whether it can be written, has this textback's schema, and how much room is left; with
+    `waiting` also which texts wait for somebody."""
     path = store_path(config)
     found: list[Check] = []
     there = await asyncio.to_thread(path.exists)
@@ -155,7 +156,7 @@ async def check_store(config: Config) -> list[Check]:
         except StoreError as error:
             return [fail("store", str(error), "put that right, then start the service once")]
         try:
-            found += await _check_content(store, path)
+            found += await _check_content(store, path, waiting)
         finally:
             await store.close()
     free = (await asyncio.to_thread(shutil.disk_usage, path.parent)).free
@@ -167,12 +168,21 @@ async def check_store(config: Config) -> list[Check]:
     return found
 
 
-async def _check_content(store: Store, path: Path) -> list[Check]:
+async def _check_content(store: Store, path: Path, waiting: bool) -> list[Check]:
     writable = await asyncio.to_thread(os.access, path, os.W_OK)
     if not writable:
         return [fail("store", f"{path} cannot be written", f"chown textback:textback {path}*")]
     found = [ok("store", f"{path} opens, its schema is this textback's")]
     states = await store.counts()
+    if waiting:
+        found += await _check_waiting(store, states)
+    found += _receipts(states)
+    return found
+
+
+async def _check_waiting(store: Store, states: Mapping[OutboxState, int]) -> list[Check]:
+    """Texts that wait for the operator, or for the carrier."""
+    found: list[Check] = []
     if states[OutboxState.UNCERTAIN]:
         found.append(
             warn(
@@ -199,7 +209,6 @@ async def _check_content(store: Store, path: Path) -> list[Check]:
         elif waits > 60:
             told = f"{states[OutboxState.QUEUED]} waiting, the oldest for {waits:.0f} s"
             found.append(warn("texts", told, "is the carrier bound? see smpp below"))
-    found += _receipts(states)
     return found
 
 

@@ -39,6 +39,15 @@ def smsc_by_daemon(smsc: SmscConfig, parts: Mapping[str, Any]) -> Check:
     return ok(area, said) if part.get("ok") else fail(area, said, _bind_fix(smsc))
 
 
+def check_receipts(smsc: SmscConfig) -> list[Check]:
+    """Whether it would be known that a text arrived."""
+    if smsc.receipts:
+        return []
+    said = "receipts = false: whether a text arrived is never known"
+    cure = "set receipts = true unless the carrier charges for them"
+    return [warn(f"smpp {smsc.name}", said, cure)]
+
+
 def _bind_fix(smsc: SmscConfig) -> str:
     return (
         f"check host, port, system_id, password, tls and bind of [[smsc]] {smsc.name}, and that "

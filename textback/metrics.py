@@ -112,6 +112,12 @@ class Metrics(Observer):
             buckets=SUBMIT_BUCKETS,
             registry=self.registry,
         )
+        self._dials = Counter(
+            "textback_dials",
+            "Clicks on a number in the console, by what came of them: placed, or why not",
+            ["result"],
+            registry=self.registry,
+        )
         self._desk_phones = Counter(
             "textback_desk_phones",
             "Texts handed to desk phones, by what came of it (told, not_told, given_up)",
@@ -188,6 +194,10 @@ class Metrics(Observer):
         """A dialplan hook was answered, `seconds` after Asterisk connected."""
         self._hooks.labels(hook, result.value).inc()
         self._hook_seconds.observe(seconds)
+
+    def dialled(self, result: str) -> None:
+        """Somebody clicked on a number in the console."""
+        self._dials.labels(result).inc()
 
     def desk_phone(self, result: str) -> None:
         """A text was handed to a desk phone: "told", "not_told" (tried again), "given_up"."""

@@ -25,12 +25,17 @@ from textback import parts_exchange, wiring
 from textback.alarms import Alarm, Alarms
 from textback.catchups import CatchUps
 from textback.config import Config, PbxConfig, SmscConfig
+from textback.console.feed import EVERYTHING, Feed
+from textback.console_feed import FeedObserver
 from textback.contacts_desk import ContactsDesk
 from textback.crew import Crew
 from textback.delivery import Delivery
 from textback.desk import DeskPhones
 from textback.desk_answers import DeskAnswers
+from textback.dialling import Dialling
 from textback.dialplan import Dialplan
+from textback.examiner import Examiner
+from textback.figures_keeper import FiguresKeeper
 from textback.fleet import Fleet
 from textback.heartbeat import Heartbeat
 from textback.hint_desk import HintDesk
@@ -56,15 +61,24 @@ class Parts:
     """All that works between the store and the three edges; `config` is the one in force."""
 
     def __init__(
-        self, config: Config, store: Store, store_path: Path, crew: Crew, notifier: Notifier
+        self,
+        config: Config,
+        store: Store,
+        store_path: Path,
+        crew: Crew,
+        notifier: Notifier,
+        path: Path = Path("textback.toml"),
     ) -> None:
+        """`path` is that of the configuration, for who speaks of it."""
         self.config = config
         self.store = store
         store.codes = lambda route: wiring.opt_out_codes(self.config, route)
         self.crew = crew
         self._notifier = notifier
         self._store_path = store_path
+        self._path = path
         self.metrics = Metrics(mode=config.mode)
+        self.feed = Feed()
         self.teller = Teller(
             store,
             lambda: self.config,
@@ -72,10 +86,10 @@ class Parts:
         )
         self.alarms = Alarms(on_change=self._say_status, tell=self.teller.happened)
         store.watch(
-            on_events=self.teller.kick,
+            on_events=self._happened,
             on_trouble=lambda why: self.alarms.happened(Alarm.STORE_FAILED, why),
         )
-        self.observer = Both(self.metrics, self.alarms)
+        self.observer = Both(Both(self.metrics, self.alarms), FeedObserver(self.feed))
         self.pbxs: dict[str, PbxLink] = {}
         self.routes: dict[str, Route] = {}
         self.switches: dict[str, Switch] = {}
@@ -124,6 +138,9 @@ class Parts:
         for pbx in self.config.pbx:
             self.pbxs[pbx.name] = self.link(pbx)
         self.contacts = ContactsDesk(self.store, lambda: self.config, self.pbxs, errors=AmiError)
+        self.dialling = Dialling(
+            lambda: self.config, lambda: self.pbxs, on_dialled=self.metrics.dialled
+        )
         self.standing = Standing(
             config=lambda: self.config,
             pbxs=self.pbxs,
@@ -140,7 +157,16 @@ class Parts:
             teller=self.teller,
         )
 
+        self.examiner = Examiner(
+            lambda: self.config,
+            self._path,
+            self.standing.health,
+            on_change=lambda: self.feed.say("health"),
+        )
         self.keeper = Keeper(self.store, lambda: self.config, on_purged=self.metrics.keeping.purged)
+        self.figures = FiguresKeeper(
+            self.store, lambda: self.config, on_changed=lambda: self.feed.say("figures")
+        )
 
     def build_delivery(self) -> None:
         """Delivery over the routes there are, with nothing in flight."""
@@ -215,13 +241,15 @@ class Parts:
                 self.desk_phones.link_up(pbx.name)
             self._say_status()
 
-        return PbxLink(
+        link = PbxLink(
             wiring.pbx_settings(pbx),
             watch=self._watch,
             on_call=told,
             on_state=state,
             on_hint=self.dialplan.desk.heard,
         )
+        link.clicks.watch(lambda _: self.feed.say("cases"))
+        return link
 
     def start(self) -> None:
         for name, route in self.routes.items():
@@ -239,6 +267,8 @@ class Parts:
         self.crew.start("overdue", self.overdue.run())
         self.crew.start("tell", self.teller.run())
         self.crew.start("retention", self.keeper.run())
+        self.crew.start("figures", self.figures.run())
+        self.crew.start("examiner", self.examiner.run())
         for name, link in self.pbxs.items():
             self.crew.start(f"ami {name}", link.run())
             self.catch_ups.start(name)
@@ -252,6 +282,11 @@ class Parts:
         self.desk_phones.kick()
         self.overdue.look()
         self.teller.look_again()
+
+    def woken(self) -> None:
+        """The command line wrote something, and says only that."""
+        self.kick()
+        self.feed.say(EVERYTHING)
 
     def size(self) -> dict[str, Any]:
         return {
@@ -295,15 +330,23 @@ class Parts:
     def _send(self, row: OutboxRow, call: str, since: float | None) -> None:
         """Tell of a new text and wake its lane; `since`: steady seconds of what decided it."""
         logging.remember(row.id, call)
+        self.feed.say("inbox", "calls")
         log.info("text_queued", row=row.id, to=row.to, sender=row.sender, state=row.state.value)
         self.delivery.kick(row.id, since=since)
 
     def _cases_changed(self, changes: Sequence[CaseChange]) -> None:
         self.metrics.cases.changed(changes)
+        self.feed.say("cases")
         if any(change.due is not None for change in changes):
             self.overdue.look()
 
+    def _happened(self) -> None:
+        """Events are on the disk: others are to be told, and pages to look again."""
+        self.teller.kick()
+        self.feed.say("inbox", "cases", "calls")
+
     def _say_status(self, *_: object) -> None:
+        self.feed.say("health")
         if self.pbxs or self.routes:
             self._notifier.status(self.standing.status_line())
 
@@ -314,6 +357,7 @@ class Parts:
         self.metrics.mode(new.mode)
         self.dialplan.reload()
         self.contacts.reload()
+        self.examiner.reload()
         changed = await parts_exchange.pbxs(self, old)
         if self.fleet.configure(new.router, wiring.patience(new)):
             await parts_exchange.rules_of_routes(self)
@@ -321,6 +365,7 @@ class Parts:
         await self.teller.reload()
         self.delivery.kick()
         self.desk_phones.kick()
+        self.feed.say(EVERYTHING)
         return changed
 
     # --- the end ------------------------------------------------------------------------------
@@ -328,6 +373,8 @@ class Parts:
     async def drain(self, seconds: float) -> None:
         """Stop in order; the routes may take `seconds`."""
         await self.crew.end("retention")
+        await self.crew.end("figures")
+        await self.crew.end("examiner")
         await self.crew.end("agi")
         await self.crew.end("contacts")
         await self.desk_answers.stop()

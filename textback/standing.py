@@ -21,6 +21,7 @@ from textback.metrics import Metrics
 from textback.metrics_parts import CaughtUp, Part
 from textback.metrics_tell import TellMetrics
 from textback.model import Moment, OutboxState
+from textback.store import queue_lists
 from textback.store.errors import StoreError
 from textback.store.store import Store
 from textback.tell import Teller
@@ -219,11 +220,18 @@ class Standing:
             detail |= self._fleet.told(name)
         return PartHealth(f"smpp:{name}", bound, str(route.state), detail)
 
-    async def _stock(self) -> tuple[Mapping[OutboxState, int], float] | str:
-        """Texts by state and the age of the oldest waiting, in seconds; or why it is not known."""
+    async def _stock(self, *, every: bool = True) -> tuple[Mapping[OutboxState, int], float] | str:
+        """Texts by state and the age of the oldest waiting, in seconds; or why it is not known.
+
+        Not `every`: the open states, which are few; a million texts that have left take 50 ms.
+        """
         try:
             async with asyncio.timeout(STORE_PATIENCE):
-                counts = await self._store.counts()
+                counts: Mapping[OutboxState, int]
+                if every:
+                    counts = await self._store.counts()
+                else:
+                    counts = await self._store.read(queue_lists.open_counts)
                 oldest = await self._store.oldest_queued()
         except StoreError as error:
             return str(error)
@@ -242,7 +250,7 @@ class Standing:
             return {}
 
     async def _store_parts(self) -> list[PartHealth]:
-        stock = await self._stock()
+        stock = await self._stock(every=False)
         if isinstance(stock, str):
             return [PartHealth("store", False, stock)]
         try:

@@ -62,6 +62,8 @@ def free_port() -> int:
 class Rig:
     """One installation: configuration, store, PBX, carrier, and the daemon when started."""
 
+    flags: tuple[str, ...] = ("-X", "dev")
+
     def __init__(self, folder: Path, asterisk: FakeAsterisk) -> None:
         self.folder = folder
         self.asterisk = asterisk
@@ -103,7 +105,7 @@ class Rig:
         environment["NOTIFY_SOCKET"] = self._listen()
         environment["WATCHDOG_USEC"] = "1000000"
         self.process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-X", "dev", "-m", "textback", "--config", str(self.path), "run"),
+            *(sys.executable, *self.flags, "-m", "textback", "--config", str(self.path), "run"),
             cwd=ROOT,
             env=environment,
             stderr=asyncio.subprocess.PIPE,

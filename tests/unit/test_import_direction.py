@@ -15,7 +15,10 @@ EDGES = ("agi", "ami_listener", "sms_gateway")
 EDGE_MAY_IMPORT = {"textback.model", "textback.phone"}
 
 #: The modules of the product that may know the edges: the composition root and the command line.
-KNOW_THE_EDGES = {"daemon", "parts", "parts_exchange", "wiring", "cli", "doctor", "replay", "demo"}
+KNOW_THE_EDGES = {
+    *("daemon", "parts", "parts_exchange", "wiring", "console_wiring", "examiner"),
+    *("cli", "doctor", "replay", "demo"),
+}
 
 #: Pure: `now` is an argument, nothing awaits, nothing reads a clock or a file.
 PURE = (
@@ -25,7 +28,7 @@ PURE = (
     *("message", "quiet", "breaker", "verstat", "follow_up", "past", "names", "robots"),
     *("answers", "optout_words", "optout_sentences", "optout_import", "desk_words"),
     *("contacts", "contacts_csv", "contacts_vcard"),
-    *("linter", "linting", "keeping", "keeping_spelling"),
+    *("linter", "linting", "keeping", "keeping_spelling", "figures_time"),
     *("keywords", "tell_rules", "tell_words", "tell_shapes"),
     *("figures", "advice", "advice_waits", "advice_numbers", "advice_verdicts", "recommend"),
 )

@@ -322,6 +322,23 @@ async def test_more_rights_than_needed_are_a_warning(pbx: Pbx) -> None:
     assert "Originate, Command" in check.found
 
 
+async def test_originate_is_wanted_where_users_call_by_a_click(pbx: Pbx) -> None:
+    (one,) = configured(pbx.folder, ami=pbx.asterisk.port).pbx
+    dials = one.model_copy(update={"dial_context": "from-internal"})
+    allowed(pbx.asterisk, *ACTIONS)
+    found = [c async for c in doctor_links.check_pbx(dials, listen=0, seen=True)]
+    missing = worst(found, "not allowed: Originate")
+    assert missing.level is Level.WARN
+    assert missing.fix.startswith("write = reporting,message,originate")
+    allowed(pbx.asterisk, *ACTIONS, "Originate")
+    found = [c async for c in doctor_links.check_pbx(dials, listen=0, seen=True)]
+    assert not [c for c in found if "Originate" in c.found]
+    allowed(pbx.asterisk, *ACTIONS, "Originate", "Command")
+    found = [c async for c in doctor_links.check_pbx(dials, listen=0, seen=True)]
+    excess = worst(found, "more allowed than is needed: Command")
+    assert excess.fix.startswith("write = reporting,originate;")
+
+
 async def test_events_without_timestamps_are_a_warning(pbx: Pbx) -> None:
     pbx.asterisk.variables[STAMPS] = "no"
     assert worst(await pbx.examined(), "timestampevents is off").level is Level.WARN

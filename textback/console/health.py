@@ -11,6 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
+from textback.console import headers
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -80,32 +82,22 @@ async def metrics(request: web.Request) -> web.Response:
     )
 
 
-async def _harden(_request: web.Request, response: web.StreamResponse) -> None:
-    """No sniffing, no framing, on every answer, errors as well."""
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+def add_to(
+    app: web.Application,
+    health: Callable[[], Awaitable[Health]],
+    exposition: Callable[[], Awaitable[bytes]],
+) -> None:
+    """/healthz and /metrics; `exposition` gives the body of the second."""
+    app[SOURCES] = Sources(health, exposition)
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/metrics", metrics)
 
 
 def build_app(
     health: Callable[[], Awaitable[Health]], exposition: Callable[[], Awaitable[bytes]]
 ) -> web.Application:
-    """The aiohttp application; `exposition` gives the body of /metrics."""
+    """An application that has nothing but these two."""
     app = web.Application()
-    app.on_response_prepare.append(_harden)
-    app[SOURCES] = Sources(health, exposition)
-    app.router.add_get("/healthz", healthz)
-    app.router.add_get("/metrics", metrics)
+    app.on_response_prepare.append(headers.harden)
+    add_to(app, health, exposition)
     return app
-
-
-async def serve(app: web.Application, listen: str) -> Callable[[], Awaitable[None]]:
-    """Listen on `address:port`; the result closes it. Raises OSError when that cannot be had."""
-    host, _, port = listen.rpartition(":")
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host.strip("[]"), int(port)).start()
-    except OSError:
-        await runner.cleanup()
-        raise
-    return runner.cleanup

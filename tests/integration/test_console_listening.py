@@ -1,0 +1,258 @@
+"""The console's port over real sockets: TLS, its renewal, connections that only hold on to it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from tests.fakes.certificates import Authority
+from tests.unit.console_door import Clock, console_config
+from tests.unit.console_rig import backend
+from textback.config_console import Console
+from textback.console import listening, tls
+from textback.console.app import build_app
+from textback.console.listening import WIRES, Listening, Wires
+from textback.store.store import Store
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@asynccontextmanager
+async def port(
+    folder: Path, lines: str = "", *, most: int = listening.MOST
+) -> AsyncIterator[tuple[Listening, web.Application, Console]]:
+    config = console_config(f'listen = "127.0.0.1:{free_port()}"\n{lines}')
+    store = await Store.open(folder / "textback.db")
+    try:
+        made = backend(store, folder, config, identify=None, clock=Clock())
+        app = build_app(made)
+        found = Listening(app, config.console, most=most)
+        await found.start()
+        try:
+            yield found, app, config.console
+        finally:
+            await found.close()
+    finally:
+        await store.close()
+
+
+async def connect(
+    console: Console, context: ssl.SSLContext | None = None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    number = int(console.listen.rpartition(":")[2])
+    name = "pbx.example.net" if context else None
+    return await asyncio.open_connection("127.0.0.1", number, ssl=context, server_hostname=name)
+
+
+async def ask(console: Console, context: ssl.SSLContext | None = None) -> tuple[bytes, str]:
+    """The answer to GET /login, and the serial number of the certificate that was shown."""
+    reader, writer = await connect(console, context)
+    writer.write(b"GET /login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 20)
+    shown = writer.get_extra_info("ssl_object")
+    serial = shown.getpeercert()["serialNumber"] if shown else ""
+    await gone(writer)
+    return answer, serial
+
+
+# --- TLS -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    (tmp_path / "ca").mkdir()
+    return Authority.create(tmp_path / "ca")
+
+
+def trusting(authority: Authority, version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(authority.ca))
+    if version is not None:
+        context.minimum_version = context.maximum_version = version
+    return context
+
+
+def keys(authority: Authority, folder: Path) -> str:
+    cert, key = authority.certificate("pbx.example.net")
+    (folder / "cert.pem").write_bytes(cert.read_bytes())
+    (folder / "key.pem").write_bytes(key.read_bytes())
+    return f'tls_cert = "{folder}/cert.pem"\ntls_key = "{folder}/key.pem"'
+
+
+async def test_with_a_certificate_the_pages_are_https_and_the_cookie_secure(
+    tmp_path: Path, authority: Authority
+) -> None:
+    async with port(tmp_path, keys(authority, tmp_path)) as (_found, _app, console):
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            answer, _serial = await ask(console, trusting(authority, version))
+            assert answer.startswith(b"HTTP/1.1 200")
+            assert b"Set-Cookie: __Host-textback-visitor-" in answer
+            assert b"; Secure" in answer
+
+
+async def test_nothing_older_than_tls_1_2_is_spoken(tmp_path: Path, authority: Authority) -> None:
+    console = console_config(keys(authority, tmp_path)).console
+    made = tls.context(console)
+    assert made is not None
+    assert made.minimum_version is ssl.TLSVersion.TLSv1_2
+    names = {one["name"] for one in made.get_ciphers()}
+    assert names
+    assert all(n.startswith(("TLS_", "ECDHE-")) for n in names)
+    assert not [n for n in names if any(w in n for w in ("CBC", "SHA1", "RC4", "3DES", "NULL"))]
+
+
+async def test_plain_http_to_the_port_of_tls_gets_nothing(
+    tmp_path: Path, authority: Authority
+) -> None:
+    async with port(tmp_path, keys(authority, tmp_path)) as (_found, _app, console):
+        answer, _serial = await ask(console)
+        assert b"HTTP/1.1 200" not in answer
+
+
+async def test_a_renewed_certificate_is_shown_after_a_reload_without_a_restart(
+    tmp_path: Path, authority: Authority
+) -> None:
+    async with port(tmp_path, keys(authority, tmp_path)) as (found, _app, console):
+        context = trusting(authority)
+        _answer, first = await ask(console, context)
+        keys(authority, tmp_path)
+        assert (await ask(console, context))[1] == first
+        await found.reload(console)
+        answer, second = await ask(console, context)
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert second != first
+        # One that cannot be used leaves what there is.
+        (tmp_path / "cert.pem").write_text("nonsense")
+        await found.reload(console)
+        assert (await ask(console, context))[1] == second
+
+
+async def test_a_certificate_that_cannot_be_used_is_no_port(tmp_path: Path) -> None:
+    config = console_config(f'listen = "127.0.0.1:{free_port()}"')
+    wrong = config.console.model_copy(update={"tls_cert": str(tmp_path / "nothing.pem")})
+    found = Listening(web.Application(), wrong)
+    with pytest.raises(OSError, match="No such file"):
+        await found.start()
+
+
+# --- connections that hold on --------------------------------------------------------------------
+
+
+async def gone(writer: asyncio.StreamWriter) -> None:
+    """Closed from here, whatever the other side did."""
+    writer.close()
+    await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+
+
+async def ended(reader: asyncio.StreamReader) -> bool:
+    """That the other side goes, whatever it still says. Raises TimeoutError when it does not."""
+    with suppress(ConnectionError):
+        await asyncio.wait_for(reader.read(), 20)
+    return True
+
+
+async def arrived(found: Listening, count: int) -> None:
+    async with asyncio.timeout(20):
+        while len(found._runner.server.connections) != count:  # type: ignore[union-attr]  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_who_sends_a_byte_now_and_then_is_let_go(tmp_path: Path) -> None:
+    async with port(tmp_path) as (found, app, console):
+        now = 1000.0
+        wires = Wires(lambda: now)
+        reader, writer = await connect(console)
+        writer.write(b"GET /login HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+        await writer.drain()
+        await arrived(found, 1)
+        assert found.sweep(wires) == 0
+        now += listening.FIRST - 0.1
+        writer.write(b"x")
+        assert found.sweep(wires) == 0
+        now += 0.2
+        assert found.sweep(wires) == 1
+        assert await ended(reader)
+        assert app[WIRES] is not wires
+        await gone(writer)
+
+
+async def test_who_sends_a_body_byte_by_byte_is_let_go(tmp_path: Path) -> None:
+    async with port(tmp_path) as (found, app, console):
+        now = 1000.0
+        wires = Wires(lambda: now)
+        app[WIRES]._clock = lambda: now
+        reader, writer = await connect(console)
+        writer.write(
+            b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\n\r\nname="
+        )
+        await writer.drain()
+        async with asyncio.timeout(20):
+            while not app[WIRES]._under_way:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert found.sweep(app[WIRES]) == 0
+        now += listening.BODY
+        assert found.sweep(app[WIRES]) == 1
+        assert await ended(reader)
+        assert wires.overdue([]) == []
+        await gone(writer)
+
+
+async def test_who_is_served_may_be_quiet_for_longer_but_not_for_ever(tmp_path: Path) -> None:
+    async with port(tmp_path) as (found, app, console):
+        now = 1000.0
+        app[WIRES]._clock = lambda: now
+        reader, writer = await connect(console)
+        writer.write(b"GET /static/icon.svg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        await reader.readuntil(b"</svg>")
+        now += listening.FIRST + 1
+        assert found.sweep(app[WIRES]) == 0
+        now += listening.IDLE
+        assert found.sweep(app[WIRES]) == 1
+        assert await ended(reader)
+        await gone(writer)
+
+
+async def test_a_connection_that_is_one_too_many_is_not_taken(tmp_path: Path) -> None:
+    async with port(tmp_path, most=3) as (found, _app, console):
+        held = []
+        for count in range(1, 4):
+            held.append(await connect(console))
+            await arrived(found, count)
+        reader, writer = await connect(console)
+        assert await ended(reader)
+        await gone(writer)
+        await gone(held.pop()[1])
+        await arrived(found, 2)
+        answer, _serial = await ask(console)
+        assert answer.startswith(b"HTTP/1.1 200")
+        for _reader, one in held:
+            await gone(one)
+
+
+async def test_a_head_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    async with port(tmp_path) as (_found, _app, console):
+        for head in (
+            b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 20_000 + b"\r\n\r\n",
+            b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20_000 + b"\r\n",
+        ):
+            reader, writer = await connect(console)
+            writer.write(head)
+            try:
+                answer = await asyncio.wait_for(reader.read(), 20)
+            except ConnectionError:
+                answer = b""
+            assert answer == b"" or answer.startswith((b"HTTP/1.1 400", b"HTTP/1.0 400"))
+            await gone(writer)

@@ -1,0 +1,304 @@
+"""What the console lets in at all: forms of other pages, hosts, headers, sizes, paths."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.console_door import PASSWORD, Client, csrf_of, door, raw
+from textback.console import guard, headers, hosts
+
+CHANGE = {"language": "de", "theme": "dark"}
+
+
+async def csrf_in(client: Client) -> str:
+    return csrf_of(await (await client.get("/account")).text())
+
+
+async def change(client: Client, sent_headers: dict[str, str] | None = None, **fields: str) -> int:
+    """Something that changes something, as a form does it."""
+    answer = await client.post(
+        "/account/preferences", data=CHANGE | fields, headers=sent_headers, allow_redirects=False
+    )
+    return answer.status
+
+
+# --- forms of other pages ------------------------------------------------------------------------
+
+
+async def test_a_form_with_its_token_is_taken_and_one_without_is_not(tmp_path: Path) -> None:
+    async with door(tmp_path) as there:
+        client = await there.signed_in()
+        token = await csrf_in(client)
+        assert await change(client, csrf=token) == 303
+        assert await change(client, {"X-CSRF-Token": token}) == 303
+        wrong = ("", "x", token[:-1], token + "x", token.swapcase(), "\u00fc", "\x00")
+        assert [await change(client, csrf=one) for one in wrong] == [403] * len(wrong)
+        assert await change(client) == 403
+        assert (await there.store.user("anna")).theme == "dark"  # type: ignore[union-attr]
+
+
+async def test_the_token_of_another_session_is_none(tmp_path: Path) -> None:
+    async with door(tmp_path) as there:
+        anna, bert = await there.signed_in("anna"), await there.signed_in("bert")
+        again = await there.signed_in("anna")
+        for other in (bert, again):
+            assert await change(anna, csrf=await csrf_in(other)) == 403
+        page = await (await (await there.client()).get("/login")).text()
+        assert await change(anna, csrf=csrf_of(page)) == 403
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": ""},
+        {"Origin": "http://[::"},
+        {"Origin": "file://"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "nonsense"},
+    ],
+)
+async def test_what_another_page_sends_is_refused_even_with_the_right_token(
+    tmp_path: Path, foreign: dict[str, str]
+) -> None:
+    async with door(tmp_path) as there:
+        client = await there.signed_in()
+        token = await csrf_in(client)
+        assert await change(client, foreign, csrf=token) == 403
+        assert await change(client, foreign | {"X-CSRF-Token": token}) == 403
+        assert (await there.store.user("anna")).theme == ""  # type: ignore[union-attr]
+
+
+async def test_what_our_own_page_sends_is_taken(tmp_path: Path) -> None:
+    async with door(tmp_path, 'hosts = ["pbx.example.net"]') as there:
+        client = await there.signed_in()
+        token = await csrf_in(client)
+        here = f"http://127.0.0.1:{there.server.port}"
+        assert (
+            await change(client, {"Origin": here, "Sec-Fetch-Site": "same-origin"}, csrf=token)
+            == 303
+        )
+        # A proxy that says who we are in its own words.
+        assert await change(client, {"Origin": "https://pbx.example.net"}, csrf=token) == 303
+        assert await change(client, {"Origin": "https://pbx.example.net:444"}, csrf=token) == 403
+
+
+async def test_signing_in_takes_the_token_of_its_own_form(tmp_path: Path) -> None:
+    async with door(tmp_path) as there:
+        await there.user("anna")
+        client, other = await there.client(), await there.client()
+        token = csrf_of(await (await other.get("/login")).text())
+        fields = {"name": "anna", "password": PASSWORD}
+        for sent in ({}, {"csrf": ""}, {"csrf": token}):
+            answer = await client.post("/login", data=fields | sent, allow_redirects=False)
+            assert answer.status == 403
+            assert "textback-8480=" not in str(answer.headers.getall("Set-Cookie", []))
+        foreign = {"Origin": "https://evil.example"}
+        answer = await other.post(
+            "/login", data=fields | {"csrf": token}, headers=foreign, allow_redirects=False
+        )
+        assert answer.status == 403
+
+
+@pytest.mark.parametrize("name", ["X-HTTP-Method-Override", "X-Method-Override", "X-HTTP-Method"])
+async def test_no_header_makes_a_post_of_a_get(tmp_path: Path, name: str) -> None:
+    async with door(tmp_path) as there:
+        client = await there.signed_in()
+        answer = await client.get(
+            "/logout?_method=POST", headers={name: "POST"}, allow_redirects=False
+        )
+        assert answer.status in (404, 405)
+        assert (await client.get("/account", allow_redirects=False)).status == 200
+
+
+# --- names we answer to --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8480", "localhost.evil.example", ""]
+)
+async def test_a_page_that_has_its_name_lead_here_gets_nothing(tmp_path: Path, host: str) -> None:
+    async with door(tmp_path) as there:
+        client = await there.signed_in()
+        for path in ("/account", "/login", "/api/v1/whoami", "/healthz"):
+            answer = await client.get(path, headers={"Host": host}, allow_redirects=False)
+            assert answer.status == 421, path
+            assert "csrf" not in await answer.text()
+
+
+@pytest.mark.parametrize(
+    ("host", "ours"),
+    [
+        *(("localhost", True), ("LOCALHOST:8480", True), ("127.0.0.1", True), ("[::1]:8480", True)),
+        *(("192.0.2.10:8480", True), ("[2001:db8::1]", True), ("pbx.example.net", True)),
+        *(("pbx.example.net.", True), ("PBX.example.net:443", True), ("pbx1", True)),
+        *(("pbx1.evil.example", False), ("xpbx.example.net", False), ("127.0.0.1.evil", False)),
+        *(("", False), (":8480", False), ("[::1", True), ("example.net", False)),
+    ],
+)
+def test_names_we_answer_to(host: str, ours: bool) -> None:
+    from tests.unit.console_door import console_config
+
+    console = console_config('hosts = ["pbx.example.net"]').console
+    assert hosts.welcome(host, console, machine="pbx1") is ours
+
+
+# --- headers -------------------------------------------------------------------------------------
+
+
+async def test_every_answer_says_the_same_to_the_browser(tmp_path: Path) -> None:
+    async with door(tmp_path) as there:
+        client = await there.signed_in()
+        nobody = await there.client()
+        asked = [(client, "GET", path) for path in ("/account", "/login", "/nothing", "/healthz")]
+        asked += [(client, "GET", "/static/console.css"), (client, "GET", "/static/nothing.css")]
+        asked += [
+            (client, "GET", "/api/v1/whoami"),
+            (client, "PUT", "/account"),
+            (nobody, "GET", "/live"),
+        ]
+        asked += [(nobody, "GET", "/account"), (nobody, "POST", "/api/v1/whoami")]
+        for who, method, path in asked:
+            answer = await who.request(method, path, allow_redirects=False)
+            for name, value in headers.HEADERS.items():
+                assert answer.headers.getall(name) == [value], (method, path, name)
+            stored = answer.headers["Cache-Control"]
+            assert stored == "no-store" or path == "/static/console.css", path
+            assert "Strict-Transport-Security" not in answer.headers
+        policy = headers.HEADERS["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; ")
+        assert "unsafe" not in policy
+
+
+async def test_strict_transport_is_for_a_name_that_is_ours_alone(tmp_path: Path) -> None:
+    async with door(tmp_path, 'proxies = ["127.0.0.1"]\nhosts = ["pbx.example.net"]') as there:
+        https = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"}
+        for host, proto, strict in (
+            ("pbx.example.net", "https", True),
+            ("pbx.example.net", "http", False),
+            ("pbx.example.net:8480", "https", False),
+        ):
+            sent = https | {"Host": host, "X-Forwarded-Proto": proto}
+            answer = await (await there.client(**sent)).get("/login")
+            assert ("Strict-Transport-Security" in answer.headers) is strict
+
+
+# --- sizes and paths -----------------------------------------------------------------------------
+
+
+async def test_a_body_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    async with door(tmp_path) as there:
+        client = await there.signed_in()
+        token = await csrf_in(client)
+        large = "x" * (guard.LARGEST + 1)
+        assert await change(client, {"X-CSRF-Token": token}, more=large) == 413
+
+        async def pieces() -> Any:
+            for _ in range(40):
+                yield b"x" * 8192
+
+        answer = await client.post(
+            "/account/preferences",
+            data=pieces(),
+            headers={"X-CSRF-Token": token, "Content-Type": "application/x-www-form-urlencoded"},
+            allow_redirects=False,
+        )
+        assert answer.status == 413
+        # Nobody's is not even read.
+        nobody = await there.client()
+        assert (await nobody.post("/login", data={"name": large})).status == 413
+
+
+async def test_a_file_where_a_word_belongs_is_refused(tmp_path: Path) -> None:
+    from aiohttp import FormData
+
+    async with door(tmp_path) as there:
+        client = await there.signed_in()
+        form = FormData()
+        form.add_field("csrf", await csrf_in(client))
+        form.add_field("language", b"x", filename="evil.html", content_type="text/html")
+        answer = await client.post("/account/preferences", data=form, allow_redirects=False)
+        assert answer.status == 400
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "/static/../app.py",
+            "/static/%2e%2e/app.py",
+            "/static/..%2fapp.py",
+            "/static/%2e%2e%2fapp.py",
+        ),
+        *("/static/..%5capp.py", "/static/console.css%00", "/static/%00", "/static//etc/passwd"),
+        *("/static/%2fetc%2fpasswd", "/static/console.css/", "/static/", "/static"),
+        *("/static/....//....//app.py", "/static/%252e%252e%252fapp.py", "//static/console.css"),
+        *(
+            "/static/CONSOLE.CSS",
+            "/static/console.css;x",
+            "/../textback.toml",
+            "/%2e%2e/textback.db",
+        ),
+        *("/static/" + "a" * 7000, "/textback.db", "/.git/config", "/static/%c0%ae%c0%ae/app.py"),
+        *("/static/~root", "/static/file:///etc/passwd"),
+    ],
+)
+async def test_no_path_leads_to_a_file_that_is_not_served(tmp_path: Path, path: str) -> None:
+    async with door(tmp_path) as there:
+        answer = await raw(
+            there.server, f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+        )
+        assert answer.split(b" ", 2)[1] in (b"400", b"404"), answer[:300]
+        assert b"root:" not in answer
+        assert b"import " not in answer
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "GET /login?next=/%0d%0aSet-Cookie:%20x=y HTTP/1.1\r\nHost: localhost\r\n",
+        "GET /account%0d%0aX:%20y HTTP/1.1\r\nHost: localhost\r\n",
+        "GET /login HTTP/1.1\r\nHost: localhost\r\nX-Part: a\rSet-Cookie: x=y\r\n",
+        "GET /account?x=%0d%0aSet-Cookie:%20x=y HTTP/1.1\r\nHost: localhost\r\n",
+    ],
+)
+async def test_nothing_asked_for_becomes_a_header_of_the_answer(
+    tmp_path: Path, request_: str
+) -> None:
+    async with door(tmp_path) as there:
+        answer = await raw(there.server, request_ + "Connection: close\r\n\r\n")
+        head = answer.partition(b"\r\n\r\n")[0]
+        assert b"x=y" not in head.replace(b"%0d%0aSet-Cookie%3A%20x%3Dy", b"")
+        assert b"\nX: y" not in head
+
+
+@given(
+    st.text(
+        alphabet=st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="#? "),
+        max_size=40,
+    )
+)
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_where_one_goes_next_is_a_path_of_ours(text: str) -> None:
+    from urllib.parse import urljoin, urlsplit
+
+    found = guard.safe_next("/" + text)
+    assert urlsplit(urljoin("http://here.example/login", found)).netloc == "here.example"
+
+
+async def test_errors_of_the_api_are_problems_and_name_no_internals(tmp_path: Path) -> None:
+    async with door(tmp_path) as there:
+        client = await there.signed_in()
+        answer = await client.get("/api/v1/nothing")
+        assert answer.status == 404
+        assert json.loads(await answer.text())["status"] == 404

@@ -1,0 +1,246 @@
+// Live parts: listens to what changed and asks again for those parts of the page that show it.
+//
+// One module for the whole page, whoever imports it: there is one stream. A part is
+//   <section data-part="list" data-live="inbox calls">
+// On one of its topics the page's own URL is fetched with X-Part: list, and its inside exchanged;
+// what the reader does there (focus, selection, scrolling, open details) stays.
+
+/** Milliseconds between two fetches of a part at the least. */
+const GAP = 300;
+/** Milliseconds until a lost connection is spoken of: a reload of the service is shorter. */
+const PATIENCE = 3000;
+/** Milliseconds a hidden tab goes on listening: browsers have few connections to one place. */
+const HIDDEN = 5000;
+/** Milliseconds between two announcements. */
+const QUIET = 4000;
+const SLOWEST = 30_000;
+
+const EVERYTHING = "*";
+const states = new WeakMap(); // part -> what is known of it
+
+function stateOf(part) {
+  if (!states.has(part)) states.set(part, { timer: 0, busy: false, again: false, last: 0, html: "", failed: 0, said: "" });
+  return states.get(part);
+}
+
+/** Ask again for this part, soon; many asks are one. */
+export function refreshPart(part) {
+  const state = stateOf(part);
+  if (state.busy) {
+    state.again = true;
+    return;
+  }
+  if (state.timer) return;
+  const wait = Math.max(20, state.last + GAP - performance.now());
+  state.timer = setTimeout(() => {
+    state.timer = 0;
+    fetchPart(part, state);
+  }, wait);
+}
+
+/** Ask again for this part now; resolves when it shows what there is. */
+export async function refresh(part) {
+  await fetchPart(part, stateOf(part));
+}
+
+async function fetchPart(part, state) {
+  if (!part.isConnected) return;
+  if (state.busy) {
+    state.again = true;
+    return;
+  }
+  state.busy = true;
+  state.last = performance.now();
+  try {
+    const response = await fetch(part.dataset.src || location.href, {
+      headers: { "X-Part": part.dataset.part },
+      credentials: "same-origin",
+      signal: AbortSignal.timeout(15_000),
+    });
+    if (response.redirected || response.status === 401) {
+      location.reload(); // signed out: the page itself says so
+      return;
+    }
+    if (!response.ok) throw new Error(`${response.status}`);
+    const html = await response.text();
+    state.failed = 0;
+    if (html !== state.html) {
+      await untilFree(part);
+      swap(part, html);
+      state.html = html;
+      announce(part, state);
+    }
+  } catch (error) {
+    // Down or overloaded: tried again later, with the stream's own patience.
+    state.failed = Math.min(state.failed + 1, 5);
+    setTimeout(() => refreshPart(part), backOff(state.failed));
+  } finally {
+    state.busy = false;
+    if (state.again) {
+      state.again = false;
+      refreshPart(part);
+    }
+  }
+}
+
+function backOff(times) {
+  return Math.min(SLOWEST, 1000 * 2 ** (times - 1)) * (0.7 + 0.6 * Math.random());
+}
+
+// --- exchanging -----------------------------------------------------------------------------------
+
+/** Not while somebody marks text in it, or has written into a field of it. */
+async function untilFree(part) {
+  for (let turn = 0; turn < 120 && taken(part); turn += 1) await new Promise((go) => setTimeout(go, 500));
+}
+
+function taken(part) {
+  const selection = getSelection();
+  if (selection && !selection.isCollapsed && selection.rangeCount && selection.getRangeAt(0).intersectsNode(part)) return true;
+  const field = document.activeElement;
+  return part.contains(field) && "defaultValue" in field && field.value !== field.defaultValue;
+}
+
+/** By what an element is found again in the new inside. */
+function keyOf(element) {
+  if (element.id) return `#${CSS.escape(element.id)}`;
+  for (const name of ["href", "name"]) {
+    const value = element.getAttribute(name);
+    if (value) return `${element.localName}[${name}="${CSS.escape(value)}"]`;
+  }
+  return "";
+}
+
+function swap(part, html) {
+  const focused = part.contains(document.activeElement) && document.activeElement !== part ? keyOf(document.activeElement) : "";
+  const opened = new Map([...part.querySelectorAll("details[id]")].map((one) => [one.id, one.open]));
+  const scrolled = [part, ...part.querySelectorAll("[id], [data-scroll]")]
+    .filter((one) => one.scrollTop || one.scrollLeft)
+    .map((one) => [one === part ? null : keyOf(one), one.scrollTop, one.scrollLeft]);
+  // Rendered by our own server from autoescaped templates.
+  part.innerHTML = html;
+  for (const [id, open] of opened) {
+    const found = part.querySelector(`#${CSS.escape(id)}`);
+    if (found) found.open = open;
+  }
+  for (const [key, top, left] of scrolled) {
+    const found = key === null ? part : key && part.querySelector(key);
+    if (found) found.scrollTo(left, top);
+  }
+  if (focused) {
+    const found = part.querySelector(focused);
+    if (found) found.focus({ preventScroll: true });
+    else {
+      // What had the focus is gone: the part keeps it, so that the keyboard stays where it was.
+      part.tabIndex = -1;
+      part.focus({ preventScroll: true });
+    }
+  }
+  part.dispatchEvent(new CustomEvent("refreshed", { bubbles: true }));
+}
+
+let lastSaid = 0;
+let sayTimer = 0;
+
+/** A part may have a sentence for those who listen to the page: told when it is another one. */
+function announce(part, state) {
+  const text = part.querySelector("[data-say]")?.dataset.say ?? "";
+  if (!text || text === state.said) {
+    state.said = text;
+    return;
+  }
+  state.said = text;
+  clearTimeout(sayTimer);
+  sayTimer = setTimeout(() => {
+    lastSaid = performance.now();
+    document.getElementById("said").textContent = text;
+  }, Math.max(0, lastSaid + QUIET - performance.now()));
+}
+
+// --- the stream -----------------------------------------------------------------------------------
+
+let stream = null;
+let attempts = 0;
+let retryTimer = 0;
+let lostTimer = 0;
+let hideTimer = 0;
+/** How far this page knows: the feed's own count. */
+let seen = document.querySelector('meta[name="feed"]')?.content ?? "";
+
+function parts(topics) {
+  return [...document.querySelectorAll("[data-part][data-live]")].filter(
+    (part) => topics === null || part.dataset.live.split(" ").some((topic) => topics.includes(topic)),
+  );
+}
+
+function connect() {
+  if (stream || document.hidden) return;
+  clearTimeout(retryTimer);
+  stream = new EventSource("/live");
+  stream.addEventListener("hello", (event) => {
+    attempts = 0;
+    clearTimeout(lostTimer);
+    lostTimer = 0;
+    document.getElementById("lost").hidden = true;
+    document.body.classList.add("is-live");
+    if (event.data !== seen) parts(null).forEach(refreshPart);
+    seen = event.data;
+  });
+  stream.addEventListener("topics", (event) => {
+    seen = event.lastEventId;
+    const topics = event.data.split(" ");
+    parts(topics.includes(EVERYTHING) ? null : topics).forEach(refreshPart);
+    document.dispatchEvent(new CustomEvent("topics", { detail: topics }));
+  });
+  // Newer tabs have taken its place: not again before this one is looked at, or after a while.
+  stream.addEventListener("crowded", () => {
+    disconnect();
+    clearTimeout(retryTimer);
+    retryTimer = setTimeout(connect, 60_000);
+  });
+  stream.addEventListener("error", lost);
+}
+
+function disconnect() {
+  stream?.close();
+  stream = null;
+  document.body.classList.remove("is-live");
+}
+
+function lost() {
+  disconnect();
+  lostTimer ||= setTimeout(() => {
+    if (!stream && !document.hidden) document.getElementById("lost").hidden = false;
+  }, PATIENCE);
+  attempts = Math.min(attempts + 1, 6);
+  clearTimeout(retryTimer);
+  retryTimer = setTimeout(connect, backOff(attempts));
+  // An EventSource does not tell why it was refused: a part is, where nobody is signed in any more.
+  const [part] = parts(null);
+  if (part) refreshPart(part);
+}
+
+function shown() {
+  clearTimeout(hideTimer);
+  if (document.hidden) {
+    hideTimer = setTimeout(() => {
+      clearTimeout(retryTimer);
+      disconnect();
+    }, HIDDEN);
+  } else {
+    attempts = 0;
+    connect();
+  }
+}
+
+if (document.querySelector("[data-live]")) {
+  connect();
+  document.addEventListener("visibilitychange", shown);
+  addEventListener("online", shown);
+  addEventListener("focus", connect);
+  addEventListener("pagehide", disconnect);
+  // Back by the browser's own memory: the page is as it was left.
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) connect();
+  });
+}
