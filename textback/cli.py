@@ -9,6 +9,7 @@ import typer
 
 from textback import (
     __version__,
+    cli_audit,
     cli_calls,
     cli_cases,
     cli_contacts,
@@ -25,6 +26,8 @@ from textback import (
     cli_simulate,
     cli_stats,
     cli_tell,
+    cli_token,
+    cli_user,
 )
 from textback.cli_common import DEFAULT_CONFIG, Commands
 
@@ -65,6 +68,7 @@ def textback(
     """Texts back the callers nobody answered: Asterisk AMI in, SMPP out."""
 
 
+PEOPLE = "The console"
 SERVICE, CALLS, TEXTS, TRIAL = "The service", "Calls", "Texts", "Trying things out"
 KEPT = "What is kept"
 
@@ -95,6 +99,10 @@ app.command("drop", rich_help_panel=TEXTS)(cli_outbox.drop)
 app.add_typer(cli_optout.app, name="optout", rich_help_panel=TEXTS)
 app.add_typer(cli_contacts.app, name="contacts", rich_help_panel=TEXTS)
 app.add_typer(cli_tell.app, name="tell", rich_help_panel=SERVICE)
+
+app.add_typer(cli_user.app, name="user", rich_help_panel=PEOPLE)
+app.add_typer(cli_token.app, name="token", rich_help_panel=PEOPLE)
+app.command("audit", rich_help_panel=PEOPLE)(cli_audit.audit)
 
 app.command("send-test", rich_help_panel=TRIAL)(cli_send.send_test)
 app.command("simulate-smsc", rich_help_panel=TRIAL)(cli_simulate.simulate_smsc)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from textback import control, desk_words, log
+from textback import control, desk_words, doctor_console, log
 from textback import doctor as examination
 from textback.cli_common import (
     ConfigOption,
@@ -61,6 +61,9 @@ def doctor(
         for check in examination.check_config(loaded, path):
             found.append(check)
             _show(check, as_json)
+        for check in await doctor_console.check_console(loaded, path):
+            found.append(check)
+            _show(check, as_json)
         async for check in _examine(loaded, listen, bind):
             found.append(check)
             _show(check, as_json)
@@ -85,12 +88,15 @@ async def _examine(config: Config, listen: float, bind: bool) -> AsyncIterator[C
         doctor_records,
         doctor_smsc,
         doctor_tell,
+        doctor_users,
     )
 
     yield examination.check_daemon(config)
     for check in await examination.check_store(config):
         yield check
     for check in await doctor_keeping.check_keeping(config):
+        yield check
+    for check in await doctor_users.check_users(config):
         yield check
     for check in await examination.check_clock():
         yield check
@@ -124,12 +130,8 @@ async def _examine(config: Config, listen: float, bind: bool) -> AsyncIterator[C
             )
         else:
             yield await doctor_smsc.check_smsc(smsc, config.business.country)
-        if not smsc.receipts:
-            yield examination.warn(
-                f"smpp {smsc.name}",
-                "receipts = false: whether a text arrived is never known",
-                "set receipts = true unless the carrier charges for them",
-            )
+        for check in doctor_smsc.check_receipts(smsc):
+            yield check
     for check in await doctor_agi.check_agi(config, parts):
         yield check
     for check in await doctor_contacts.check_contacts(config):

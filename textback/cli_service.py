@@ -88,6 +88,9 @@ def check_config(context: typer.Context, config: ConfigOption = None) -> None:
     wiring.check(loaded)
     for warning in loaded.warnings:
         say(f"warning: {warning}", "yellow")
+    if loaded.overrides:
+        files = ", ".join(sorted({Path(o.place.rpartition(":")[0]).name for o in loaded.overrides}))
+        say(f"{count(len(loaded.overrides), 'key')} overridden by {files}; see show-config", "dim")
     numbers = count(len(loaded.number), "number")
     links = f"{len(loaded.pbx)} pbx, {len(loaded.smsc)} smsc"
     path = config_path(context, config)
@@ -97,8 +100,15 @@ def check_config(context: typer.Context, config: ConfigOption = None) -> None:
 def show_config(
     context: typer.Context, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
-    """Show the configuration in force, every default filled in; secrets are never shown."""
-    shown = configuration(context, config).redacted()
+    """Show the configuration in force, every default filled in; secrets are never shown.
+
+    Under `override` stand the keys that are said over the other files, and where.
+    """
+    loaded = configuration(context, config)
+    shown = loaded.redacted()
+    shown["override"] = [
+        {"did": said.did, "key": said.key, "at": said.place} for said in loaded.overrides
+    ]
     if as_json:
         print_json(shown)
     else:
