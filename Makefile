@@ -30,8 +30,9 @@ TMPFILESDIR  ?= /usr/lib/tmpfiles.d
 PACKAGES      = agi ami_listener sms_gateway textback
 export PYTHON
 
-.PHONY: help demo test style types unit integration acceptance crash bench traces generated \
-        install uninstall clean venv asterisk asterisk-22 asterisk-16 smscs packages-demo packages-test
+.PHONY: help demo test style types unit integration acceptance crash bench bench-pages browser \
+        screenshots traces generated messages \
+        install uninstall clean venv asterisk asterisk-22 asterisk-16 smscs axe packages-demo packages-test
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -43,9 +44,9 @@ demo: packages-demo venv ## a missed call becomes a text, live, on a real Asteri
 	@$(PY) -m tests.lab.demo
 
 # Style and types are tests like the others (tests/checks), so that one run and one summary say all.
-test: packages-test venv asterisk smscs ## style, types, unit, integration, acceptance
+test: packages-test venv asterisk smscs axe ## style, types, unit, integration, browser, acceptance
 	@$(PYTEST) -n $(WORKERS) $(SPREAD) \
-	    tests/acceptance tests/checks tests/crash tests/integration tests/unit
+	    tests/acceptance tests/browser tests/checks tests/crash tests/integration tests/unit
 
 # --- parts of it --------------------------------------------------------------------------------
 
@@ -61,7 +62,10 @@ unit: venv ## fast tests of single modules
 integration: venv ## tests over real sockets and SQLite, without Asterisk
 	@$(PYTEST) tests/integration
 
-acceptance: packages-test venv asterisk smscs ## every topology on real Asterisks and two foreign SMSCs
+browser: packages-test venv axe ## the console's pages in Debian's Chromium
+	@$(PYTEST) -n $(WORKERS) $(SPREAD) tests/browser
+
+acceptance: packages-test venv asterisk smscs axe ## every topology on real Asterisks and two foreign SMSCs
 	@$(PYTEST) -n $(WORKERS) $(SPREAD) tests/acceptance
 
 crash: packages-test venv smscs ## 200 kills and 20 cut connections under load, both policies
@@ -69,6 +73,12 @@ crash: packages-test venv smscs ## 200 kills and 20 cut connections under load, 
 
 bench: packages-demo venv ## latency, throughput, memory; prints a table, keeps JSON
 	@$(PY) -m bench.run $(BENCH_ARGS)
+
+bench-pages: venv ## server times of every page at 1,000,000 calls (the first run makes that database)
+	@$(PY) -m bench.pages $(BENCH_ARGS)
+
+screenshots: packages-test venv ## every page, light and dark, desktop and phone, into a folder (TO=folder)
+	@$(PY) -m tests.lab.screenshots "$(TO)"
 
 traces: packages-demo venv asterisk ## record tests/data/ami, cel and cdr anew (about eight minutes)
 	@$(PY) -m tests.lab.record
@@ -80,7 +90,12 @@ generated: venv ## write the sample configuration, the man pages and README's ta
 	@$(PY) -m textback.cli_manual >conf/man/textback.1
 	@$(PY) -m textback.tell_reference schema >conf/textback-event.schema.json
 	@$(PY) -m textback.tell_reference man >conf/man/textback-webhooks.7
+	@$(PY) -m textback.console.api_reference openapi >conf/textback-openapi.json
+	@$(PY) -m textback.console.api_reference man >conf/man/textback-api.7
 	@$(PY) -m tests.lab.readme_table >README.md.new && mv README.md.new README.md
+
+messages: venv ## gather the console's texts into its translations; then fill in what is empty
+	@$(PY) -m tests.lab.messages
 
 # --- what they need -----------------------------------------------------------------------------
 
@@ -103,6 +118,9 @@ asterisk-22 asterisk-16: asterisk-%:
 
 smscs:
 	@tests/smscs/setup.sh >/dev/null
+
+axe:
+	@tests/browser/setup.sh >/dev/null
 
 # --- on a PBX host ------------------------------------------------------------------------------
 
@@ -131,7 +149,7 @@ install: ## into /opt/textback, with units, man pages, completion, configuration
 	ln -sf $(HOME_DIR)/venv/bin/textback $(DESTDIR)$(BINDIR)/textback
 	@echo "textback: units, man pages, completion, Asterisk's drop-in"
 	install -D -m 644 systemd/textback.service $(DESTDIR)$(UNITDIR)/textback.service
-	sed -i 's|/opt/textback/|$(HOME_DIR)/|g; s|/etc/textback/textback.toml|$(SYSCONFDIR)/textback/textback.toml|g' \
+	sed -i 's|/opt/textback/|$(HOME_DIR)/|g; s|/etc/textback/textback.toml|$(SYSCONFDIR)/textback/textback.toml|g; s|/etc/textback/conf.d|$(SYSCONFDIR)/textback/conf.d|g' \
 	    $(DESTDIR)$(UNITDIR)/textback.service
 	install -D -m 644 systemd/textback.sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/textback.conf
 	install -D -m 644 systemd/textback.tmpfiles.conf $(DESTDIR)$(TMPFILESDIR)/textback.conf
@@ -140,7 +158,9 @@ install: ## into /opt/textback, with units, man pages, completion, configuration
 	done
 	cd conf/asterisk && find . -type f -exec install -D -m 644 {} $(DESTDIR)$(SHAREDIR)/asterisk/{} \;
 	cd conf/texts && find . -type f -exec install -D -m 644 {} $(DESTDIR)$(SHAREDIR)/texts/{} \;
+	cd conf/fail2ban && find . -type f -exec install -D -m 644 {} $(DESTDIR)$(SHAREDIR)/fail2ban/{} \;
 	install -D -m 644 conf/textback-event.schema.json $(DESTDIR)$(SHAREDIR)/textback-event.schema.json
+	install -D -m 644 conf/textback-openapi.json $(DESTDIR)$(SHAREDIR)/textback-openapi.json
 	install -D -m 644 conf/voicemail-disclosure.txt $(DESTDIR)$(SHAREDIR)/voicemail-disclosure.txt
 	run() { (cd / && _TEXTBACK_COMPLETE=source_$$1 \
 	        $(DESTDIR)$(HOME_DIR)/venv/bin/python -I -c 'from textback.cli import main; main()'); }; \
@@ -150,7 +170,8 @@ install: ## into /opt/textback, with units, man pages, completion, configuration
 	        install -d -m 755 "$${file%/*}"; run "$${to%%:*}" >"$$file"; \
 	    done
 	@echo "textback: configuration into $(SYSCONFDIR)/textback"
-	install -d -m 750 $(DESTDIR)$(SYSCONFDIR)/textback $(DESTDIR)$(SYSCONFDIR)/textback/conf.d $(DESTDIR)$(STATEDIR)
+	install -d -m 750 $(DESTDIR)$(SYSCONFDIR)/textback $(DESTDIR)$(STATEDIR)
+	install -d -m 3770 $(DESTDIR)$(SYSCONFDIR)/textback/conf.d # the console has a file of its own there
 	@set -e; to=$(DESTDIR)$(SYSCONFDIR)/textback/textback.toml; \
 	if [ ! -e "$$to" ]; then install -m 640 conf/textback.toml "$$to"; \
 	elif ! cmp -s conf/textback.toml "$$to"; then \

@@ -31,6 +31,11 @@ if [ "$what" = test ]; then
     want systemd have systemd-analyze
     want groff-base have groff
     want procps test -x /bin/kill # the unit's ExecReload, which systemd-analyze looks for
+    want chromium have chromium # tests/browser
+    want fonts-dejavu-core test -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
+    want fonts-liberation test -e /usr/share/fonts/truetype/liberation/LiberationSans-Regular.ttf
+    want fonts-noto-color-emoji test -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf
+    want fail2ban have fail2ban-regex # our filter is held against it
 fi
 [ -n "$missing" ] || exit 0
 
