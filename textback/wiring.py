@@ -66,6 +66,7 @@ def pbx_settings(pbx: PbxConfig) -> PbxSettings:
                 endpoints=frozenset(pbx.inbound_endpoints),
             ),
             not_human=frozenset(pbx.not_human),
+            dial_context=pbx.dial_context,
             record=Path(pbx.record) if pbx.record else None,
         )
     except ValueError as error:
@@ -167,9 +168,13 @@ RECORD_KEYS = (
 )
 
 
+#: How a number is written for the dialplan.
+DIAL_KEYS = ("dial_format", "dial_prefix")
+
+
 def pbx_key(pbx: PbxConfig) -> dict[str, Any]:
     """What of a [[pbx]] makes a new link when it changes; the rest counts at once."""
-    return pbx.model_dump(exclude={"unknown_presentation", "sip_host", *RECORD_KEYS})
+    return pbx.model_dump(exclude={"unknown_presentation", "sip_host", *DIAL_KEYS, *RECORD_KEYS})
 
 
 #: What of a [[smsc]] counts at once and leaves its bind alone.

@@ -12,6 +12,7 @@ from ami_listener.journal import _LEVELS
 from sms_gateway.link import COUNTERS
 from textback.alarms import RULES, Alarm
 from textback.metrics import Metrics
+from textback.metrics_console import ConsoleMetrics
 from textback.metrics_routes import RouteMetrics
 from textback.metrics_tell import TellMetrics
 from textback.model import OutboxState, Reason
@@ -173,6 +174,7 @@ def test_every_metric_has_its_row() -> None:
     metrics.watch_records(list)
     metrics.registry.register(TellMetrics(dict))
     metrics.registry.register(RouteMetrics(list))
+    metrics.registry.register(ConsoleMetrics(dict))
     exposed = re.findall(r"^# TYPE (\S+) ", metrics.expose().decode(), re.MULTILINE)
     rows = first_cells(section("Metrics"))
     assert sorted(rows) == sorted(exposed)

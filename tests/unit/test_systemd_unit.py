@@ -108,3 +108,29 @@ def test_systemd_can_read_every_line_of_tmpfiles(tmp_path: Path) -> None:
     assert "textback.tmpfiles.conf:" not in done.stderr, done.stderr
     if done.returncode == 0:
         assert (tmp_path / "etc" / "textback").stat().st_mode & 0o777 == 0o750
+
+
+def test_the_service_writes_in_conf_d_and_nowhere_else_of_etc() -> None:
+    section = unit()["Service"]
+    assert section["ProtectSystem"] == "strict"
+    assert section["ReadWritePaths"] == "-/etc/textback/conf.d"
+
+
+@needs_tmpfiles
+def test_in_conf_d_the_service_owns_the_consoles_file_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "etc" / "textback" / "conf.d"
+    folder.mkdir(parents=True)
+    (tmp_path / "etc" / "passwd").write_text(
+        "root:x:0:0::/root:/bin/sh\ntextback:x:997:997::/:/x\n"
+    )
+    (tmp_path / "etc" / "group").write_text("root:x:0:\ntextback:x:997:\n")
+    for name in ("a.toml", "console.toml", "zz.toml"):
+        (folder / name).write_text("")
+    source = ROOT / "systemd" / "textback.tmpfiles.conf"
+    done = run("systemd-tmpfiles", "--create", f"--root={tmp_path}", str(source))
+    if done.returncode != 0:
+        pytest.skip("systemd-tmpfiles may not change owners here")
+    # Sticky: who may write in the folder still replaces nobody else's file.
+    assert folder.stat().st_mode & 0o7777 == 0o3770
+    owners = {f.name: (f.stat().st_uid, f.stat().st_gid) for f in folder.iterdir()}
+    assert owners == {"a.toml": (0, 997), "console.toml": (997, 997), "zz.toml": (0, 997)}

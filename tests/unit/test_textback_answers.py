@@ -56,6 +56,14 @@ def test_stop_is_confirmed_within_five_minutes_by_the_route_it_came() -> None:
     )
 
 
+def test_a_number_in_shadow_writes_its_answer_down_and_sends_none() -> None:
+    made = written(Request.STOP, more='mode = "shadow"\n')
+    live = written(Request.STOP)
+    assert made is not None
+    assert live is not None
+    assert (made.shadow, live.shadow) == (True, False)
+
+
 def test_start_and_help_have_texts_of_their_own() -> None:
     start, help_ = written(Request.START), written(Request.HELP, Facts())
     assert start is not None

@@ -115,6 +115,21 @@ def test_shadow_mode_decides_and_marks_the_text() -> None:
     assert made.shadow
 
 
+@pytest.mark.parametrize(
+    ("whole", "own", "shadow"),
+    [
+        ("live", "live", False),
+        ("live", "shadow", True),
+        ("shadow", "live", True),
+        ("shadow", "shadow", True),
+    ],
+)
+def test_a_number_is_shadow_where_it_or_everything_is(whole: str, own: str, shadow: bool) -> None:
+    made = verdict(rules=config({"mode": whole}, mode=own))
+    assert isinstance(made, Send)
+    assert made.shadow is shadow
+
+
 def test_the_sender_and_the_carrier_of_the_number_are_used() -> None:
     smscs = [{"name": n, "host": "h", "system_id": "x"} for n in ("first", "second")]
     made = verdict(rules=config({"smsc": smscs}, sender="212 555 0101", smsc="second"))

@@ -184,6 +184,19 @@ async def test_shadow_mode_writes_the_text_and_does_not_queue_it(
     assert watcher.verdicts == [Reason.SEND, Reason.COOLDOWN]
 
 
+async def test_a_number_in_shadow_keeps_its_cooldown_while_the_others_are_live(
+    store: Store, running: Running, watcher: Watcher
+) -> None:
+    plain = config()
+    quiet = tuple(n.model_copy(update={"mode": "shadow"}) for n in plain.number)
+    async with running(plain.model_copy(update={"number": quiet})) as intake:
+        intake.put(call())
+        intake.put(call("1.9"))
+        await watcher.saw(2)
+    assert (await store.counts())[OutboxState.SHADOW] == 1
+    assert watcher.verdicts == [Reason.SEND, Reason.COOLDOWN]
+
+
 async def test_a_living_call_is_to_be_seen_soon(
     store: Store, running: Running, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
