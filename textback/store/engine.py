@@ -333,9 +333,15 @@ class Database:
 
 
 def _make_private(path: Path) -> None:
-    """Who was called and what was written is nobody else's business: mode 0600 from birth."""
+    """Who was called and what was written is nobody else's business: mode 0600 from birth.
+
+    A file that is there is never opened here: to close it again would take away the locks that
+    this process has on it (POSIX), and the next command line would take the log from under us.
+    """
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return
     except OSError as error:
         if not path.exists():
             raise StoreUnavailableError(f"{path}: {error.strerror}") from error

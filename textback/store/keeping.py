@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
@@ -175,17 +176,21 @@ def files_of(path: Path) -> tuple[Path, ...]:
 
 def still_in(path: Path, words: Iterable[str]) -> tuple[str, ...]:
     """Which of `words` the database's files still have in them, byte for byte: read as files, not
-    as a database, so that free pages and the log count. Raises OSError."""
+    as a database, so that free pages and the log count. Raises OSError.
+
+    The files stay open until this process ends: to close one would take away the locks that SQLite
+    has on it for us (POSIX), and with them the database's safety.
+    """
     wanted = {word: {word.encode(), json.dumps(word)[1:-1].encode()} for word in words if word}
     if not wanted:
         return ()
     found: set[str] = set()
     longest = max(len(form) for forms in wanted.values() for form in forms)
     for file in files_of(path):
-        with file.open("rb") as opened:
-            tail = b""
-            while piece := opened.read(_PIECE):
-                piece = tail + piece
-                found |= {w for w, forms in wanted.items() if any(f in piece for f in forms)}
-                tail = piece[-longest:]
+        opened = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        tail = b""
+        while piece := os.read(opened, _PIECE):
+            piece = tail + piece
+            found |= {w for w, forms in wanted.items() if any(f in piece for f in forms)}
+            tail = piece[-longest:]
     return tuple(word for word in wanted if word in found)
