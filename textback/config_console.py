@@ -79,8 +79,8 @@ class Console(Table):
     )
     proxy_role_header: Header = key(
         "",
-        "The header in which it says their role (viewer, agent, admin). For users made here the "
-        "role here counts.",
+        "The header in which it says their role (viewer, agent, admin); the proxy must take this "
+        "one, too, out of what browsers send. For users made here the role here counts.",
         allowed='the name of a header: "X-Remote-Role"',
     )
     proxy_role: Literal["none", "viewer", "agent", "admin"] = key(

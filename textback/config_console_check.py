@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
 from textback.config import Config
 from textback.config_findings import Findings
+from textback.config_values import is_loopback
 
 #: Headers that say something else, or that anybody may send.
 _TAKEN = frozenset(
@@ -70,12 +70,3 @@ def warn(config: Config, found: Findings) -> None:
         found.warning(("console", "proxy_role"), text)
     if console.proxy_role != "none" and not console.proxy_user_header:
         found.warning(("console", "proxy_role"), "has no effect without proxy_user_header")
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

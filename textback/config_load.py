@@ -107,13 +107,14 @@ def load(
     except OSError as error:
         errors.append(f"{folder}:1: cannot be read ({error.strerror}); mend its permissions")
     texts: list[tuple[str, str]] = []
+    owners: dict[FilePath, int] = {}
     for file in (main, *extra):
-        text = instead[file] if instead and file in instead else _read(file, errors)
+        text = instead[file] if instead and file in instead else _read(file, errors, owners)
         if text is not None:
             texts.append((str(file), text))
     merged = _merge(texts, errors)
     if not errors:
-        errors += config_managed.refused(main, extra, dict(texts))
+        errors += config_managed.refused(main, extra, dict(texts), owners)
     if errors:
         raise ConfigError(errors)
     return _build(merged, main.parent, measure, need_secrets)
@@ -154,9 +155,11 @@ def catch_all(
     return Config.model_validate(raw)
 
 
-def _read(path: FilePath, errors: list[str]) -> str | None:
+def _read(path: FilePath, errors: list[str], owners: dict[FilePath, int]) -> str | None:
+    """The text, and whose file it is."""
     try:
         with path.open("rb") as file:
+            owners[path] = os.fstat(file.fileno()).st_uid
             data = file.read(MAX_FILE + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         why = getattr(error, "strerror", None) or str(error)

@@ -189,22 +189,21 @@ def obstacle(path: Path) -> str:
     return ""
 
 
-def refused(main: Path, files: Iterable[Path], texts: Mapping[str, str]) -> list[str]:
+def refused(
+    main: Path, files: Iterable[Path], texts: Mapping[str, str], owners: Mapping[Path, int]
+) -> list[str]:
     """Mistakes: what the service's own user says to root beyond [override].
 
     The service may write in conf.d. Whoever got hold of it must not lead root's own commands to
-    other files by way of a configuration.
+    other files by way of a configuration. `owners` are those of the files as they were read: by
+    now another one may be there under that name.
     """
     if os.geteuid() != 0:
         return []
     errors = []
     for file in files:
-        try:
-            owners = {0, main.stat().st_uid}
-            if file.stat().st_uid in owners:
-                continue
-        except OSError:
-            continue  # not there: its text was given
+        if owners.get(file, 0) in (0, owners.get(main)):
+            continue  # root's, or its text was given
         text = texts.get(str(file), "")
         lines = locate(text)
         errors += [

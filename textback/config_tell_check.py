@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 from collections.abc import Mapping
 from pathlib import Path as FilePath
@@ -13,6 +12,7 @@ from textback import phone
 from textback.config_findings import Findings, no_pipe
 from textback.config_lines import Path
 from textback.config_tell import KeywordConfig, NotifyConfig, WebhookConfig
+from textback.config_values import is_loopback
 
 #: A secret shorter than this can be guessed by who sees a few signatures.
 SHORT_SECRET = 16
@@ -78,16 +78,6 @@ def split_url(text: str) -> tuple[SplitResult | None, str]:
     if not text.isprintable() or " " in text:
         return None, "has a blank or a control character in it"
     return parts, ""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether what is said to this host stays on this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _webhook(found: Findings, path: Path, hook: WebhookConfig) -> None:

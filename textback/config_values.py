@@ -181,3 +181,13 @@ Name = Annotated[Line, Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Host = Annotated[Line, Field(min_length=1, max_length=253, pattern=r"^[^\s/]+$")]
 Holiday = Annotated[str, BeforeValidator(_holiday)]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether what is said to this host stays on this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

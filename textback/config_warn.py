@@ -11,7 +11,7 @@ from textback.config import CATCH_ALL, Config, NumberConfig, SmscConfig
 from textback.config_check import sender_kind
 from textback.config_findings import Findings
 from textback.config_lines import Path
-from textback.config_values import duration_text
+from textback.config_values import duration_text, is_loopback
 from textback.linter import Severity
 from textback.linting import lint_config
 
@@ -28,7 +28,7 @@ def warn(config: Config, found: Findings, measure: Measure | None) -> None:
         text = f"is not set and taken as {config.business.timezone}; set yours"
         found.warning(("business", "timezone"), text)
     for index, pbx in enumerate(config.pbx):
-        if not pbx.tls and not _is_loopback(pbx.host):
+        if not pbx.tls and not is_loopback(pbx.host):
             text = "the AMI secret crosses the network in the clear; set tls = true"
             found.warning(("pbx", index, "host"), text)
         if pbx.unknown_presentation == "send":
@@ -54,13 +54,13 @@ def warn(config: Config, found: Findings, measure: Measure | None) -> None:
 
 def _warn_agi(config: Config, found: Findings) -> None:
     agi, path = config.agi, ("agi", "listen")
-    if not agi.enabled or _is_loopback(agi.listen.rpartition(":")[0]):
+    if not agi.enabled or is_loopback(agi.listen.rpartition(":")[0]):
         return
     names = [p.host for p in config.pbx if not _is_address(p.host) and p.host != "localhost"]
     if names and not agi.allow:
         shown = ", ".join(names)
         found.warning(path, f"a hook from {shown} is refused: a name; put its address in agi.allow")
-    elif not agi.allow and all(_is_loopback(p.host) for p in config.pbx):
+    elif not agi.allow and all(is_loopback(p.host) for p in config.pbx):
         found.warning(path, "can be reached from the network, and agi.allow lets nobody in")
     if any(network.prefixlen == 0 for network in agi.networks):
         found.warning(("agi", "allow"), "lets everybody in who can reach the port")
@@ -151,12 +151,3 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import structlog
 
-from textback import __version__, console_wiring, wiring
+from textback import __version__, console_wiring, parts_life, wiring
 from textback import log as logging
 from textback.config import Config, ConfigError
 from textback.config_load import load
@@ -79,7 +79,7 @@ class Daemon:
                 self.parts = Parts(
                     self._config, store, self._store_path, self.crew, self._notifier, self._path
                 )
-                self.parts.start()
+                parts_life.start(self.parts)
                 self.crew.start("reload", self._reloads())
                 control.listen()
                 await self._open_console(stack)
@@ -192,4 +192,4 @@ class Daemon:
 
     async def _drain(self) -> None:
         await self.crew.end("reload")
-        await self.parts.drain(DRAIN - 5)
+        await parts_life.drain(self.parts, DRAIN - 5)

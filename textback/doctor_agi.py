@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
 from textback.config import Config
+from textback.config_values import is_loopback
 from textback.doctor import Check, fail, ok, warn
 from textback.hints import has_address
 
@@ -34,9 +34,9 @@ async def check_agi(config: Config, parts: Mapping[str, Any] | None) -> list[Che
     elif parts is not None:
         found.append(await _try(config, part))
     host = agi.listen.rpartition(":")[0].strip("[]")
-    if not _is_loopback(host):
+    if not is_loopback(host):
         return found
-    far = [pbx.name for pbx in config.pbx if has_address(pbx.host) and not _is_loopback(pbx.host)]
+    far = [pbx.name for pbx in config.pbx if has_address(pbx.host) and not is_loopback(pbx.host)]
     if far:
         found.append(
             warn(
@@ -72,12 +72,3 @@ async def _try(config: Config, part: Any) -> Check:
 
 def _port(config: Config) -> int:
     return int(config.agi.listen.rpartition(":")[2])
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

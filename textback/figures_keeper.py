@@ -89,23 +89,36 @@ class FiguresKeeper:
 
     async def run(self) -> None:
         while True:
+            # As a task: whatever goes wrong in it is read here. Texts must not stop for a plot.
+            task = asyncio.create_task(self._round(), name="round of figures")
             try:
-                await self.turn()
-                if time.monotonic() >= self._advise_at:
-                    self._advise_at = time.monotonic() + ADVICE_EVERY
-                    await self.advise()
-            except StoreError as error:
-                self._failed(str(error))
-                await self._sleep(AGAIN)
+                await asyncio.wait([task])
+            except asyncio.CancelledError:
+                task.cancel()
+                await asyncio.wait([task])
+                raise
+            if task.cancelled():
+                raise asyncio.CancelledError
+            error = task.exception()
+            if error is not None:
+                self._failed(error)
             else:
                 self._failing = ""
-                await self._sleep(ROUND)
+            await self._sleep(ROUND if error is None else AGAIN)
 
-    def _failed(self, why: str) -> None:
+    async def _round(self) -> None:
+        await self.turn()
+        if time.monotonic() >= self._advise_at:
+            self._advise_at = time.monotonic() + ADVICE_EVERY
+            await self.advise()
+
+    def _failed(self, error: BaseException) -> None:
         # Once for each cause: the store itself raises the alarm.
+        why = str(error) or type(error).__name__
         if why != self._failing:
             self._failing = why
-            log.warning("figures_failed", error=why)
+            trace = None if isinstance(error, StoreError) else error
+            log.warning("figures_failed", error=why, exc_info=trace)
 
     async def turn(self) -> None:
         """All that has changed, then all that was never counted. Raises StoreError."""

@@ -1,14 +1,13 @@
 """The working parts of the service: what is built, from which settings, and who tells whom.
 
 build       delivery, inbox, intake, hooks, catch-up, AMI links, routes, and who watches over them
-start       one task each, every one by name
 take_over   a new configuration: only those links and routes that changed are made anew
-drain       no more events, what came is recorded, what was submitted is answered
+
+Their tasks are begun and ended in `parts_life`.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -37,7 +36,6 @@ from textback.dialplan import Dialplan
 from textback.examiner import Examiner
 from textback.figures_keeper import FiguresKeeper
 from textback.fleet import Fleet
-from textback.heartbeat import Heartbeat
 from textback.hint_desk import HintDesk
 from textback.inbox import Inbox
 from textback.intake import Intake
@@ -74,7 +72,7 @@ class Parts:
         self.store = store
         store.codes = lambda route: wiring.opt_out_codes(self.config, route)
         self.crew = crew
-        self._notifier = notifier
+        self.notifier = notifier
         self._store_path = store_path
         self._path = path
         self.metrics = Metrics(mode=config.mode)
@@ -251,30 +249,6 @@ class Parts:
         link.clicks.watch(lambda _: self.feed.say("cases"))
         return link
 
-    def start(self) -> None:
-        for name, route in self.routes.items():
-            self.crew.start(f"smpp {name}", route.run())
-        if self.routes:
-            self.crew.start("delivery", self.delivery.run())
-        self.crew.start("routes", self.fleet.run())
-        self.crew.start("inbox", self.inbox.run())
-        self.crew.start("intake", self.intake.run())
-        self.crew.start("hints", self.dialplan.desk.run())
-        self.crew.start("agi", self.dialplan.run())
-        self.crew.start("desk", self.desk_phones.run())
-        self.crew.start("alarms", self.alarms.run())
-        self.crew.start("contacts", self.contacts.run())
-        self.crew.start("overdue", self.overdue.run())
-        self.crew.start("tell", self.teller.run())
-        self.crew.start("retention", self.keeper.run())
-        self.crew.start("figures", self.figures.run())
-        self.crew.start("examiner", self.examiner.run())
-        for name, link in self.pbxs.items():
-            self.crew.start(f"ami {name}", link.run())
-            self.catch_ups.start(name)
-        heartbeat = Heartbeat(self._notifier, dead=self.crew.dead, status=self.standing.status_line)
-        self.crew.start("heartbeat", heartbeat.run())
-
     def kick(self) -> None:
         """There may be texts to send, by a carrier or to a phone, and events to tell of."""
         log.debug("kicked")
@@ -348,7 +322,7 @@ class Parts:
     def _say_status(self, *_: object) -> None:
         self.feed.say("health")
         if self.pbxs or self.routes:
-            self._notifier.status(self.standing.status_line())
+            self.notifier.status(self.standing.status_line())
 
     async def take_over(self, new: Config) -> list[str]:
         """Have `new` in force. Names of the links and routes that were ended or made anew."""
@@ -367,25 +341,3 @@ class Parts:
         self.desk_phones.kick()
         self.feed.say(EVERYTHING)
         return changed
-
-    # --- the end ------------------------------------------------------------------------------
-
-    async def drain(self, seconds: float) -> None:
-        """Stop in order; the routes may take `seconds`."""
-        await self.crew.end("retention")
-        await self.crew.end("figures")
-        await self.crew.end("examiner")
-        await self.crew.end("agi")
-        await self.crew.end("contacts")
-        await self.desk_answers.stop()
-        await self.crew.end("desk", self.desk_phones.stop())
-        for name in list(self.pbxs):
-            await self.catch_ups.end(name)
-            await self.crew.end(f"ami {name}")
-        await self.crew.end("hints", self.dialplan.desk.stop())
-        await self.crew.end("intake", self.intake.stop())
-        routes = [self.crew.end(f"smpp {n}", r.stop(seconds)) for n, r in self.routes.items()]
-        await asyncio.gather(self.crew.end("delivery", self.delivery.stop()), *routes)
-        # Last: an answered unbind tells what the carriers have of our answers.
-        await self.crew.end("inbox", self.inbox.stop())
-        await self.crew.end("tell", self.teller.stop())

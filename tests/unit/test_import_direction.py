@@ -16,7 +16,7 @@ EDGE_MAY_IMPORT = {"textback.model", "textback.phone"}
 
 #: The modules of the product that may know the edges: the composition root and the command line.
 KNOW_THE_EDGES = {
-    *("daemon", "parts", "parts_exchange", "wiring", "console_wiring", "examiner"),
+    *("daemon", "parts", "parts_exchange", "parts_life", "wiring", "console_wiring", "examiner"),
     *("cli", "doctor", "replay", "demo"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
 import shutil
 import subprocess
@@ -134,3 +135,26 @@ def test_in_conf_d_the_service_owns_the_consoles_file_alone(tmp_path: Path) -> N
     assert folder.stat().st_mode & 0o7777 == 0o3770
     owners = {f.name: (f.stat().st_uid, f.stat().st_gid) for f in folder.iterdir()}
     assert owners == {"a.toml": (0, 997), "console.toml": (997, 997), "zz.toml": (0, 997)}
+
+
+@needs_tmpfiles
+def test_what_the_service_put_into_conf_d_does_not_become_roots(tmp_path: Path) -> None:
+    folder = tmp_path / "etc" / "textback" / "conf.d"
+    folder.mkdir(parents=True)
+    (tmp_path / "etc" / "passwd").write_text(
+        "root:x:0:0::/root:/bin/sh\ntextback:x:997:997::/:/x\n"
+    )
+    (tmp_path / "etc" / "group").write_text("root:x:0:\ntextback:x:997:\n")
+    (folder / "zz.toml").write_text('[store]\npath = "/etc/cron.d/x"\n')
+    source = ROOT / "systemd" / "textback.tmpfiles.conf"
+    # At every start of the host: commands that root runs believe what is root's.
+    lines = [one.split() for one in source.read_text().splitlines() if "/conf.d/*" in one]
+    assert [line[3] for line in lines] == ["-"]
+    try:
+        os.chown(folder / "zz.toml", 997, 997)
+    except PermissionError:
+        pytest.skip("only root can give a file away")
+    done = run("systemd-tmpfiles", "--create", f"--root={tmp_path}", str(source))
+    if done.returncode != 0:
+        pytest.skip("systemd-tmpfiles may not change owners here")
+    assert (folder / "zz.toml").stat().st_uid == 997

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from textback import config_load, wiring
 from textback import config_managed as managed
-from textback import wiring
 from textback.config import Config, ConfigError
 from textback.config_load import load
 from textback.config_managed import Edit, ManagedError, Overrides
@@ -157,6 +158,24 @@ def test_root_reads_nothing_but_overrides_from_a_file_of_the_service(main: Path)
     ]
     file.write_text('[override]\nmode = "live"\n')
     assert load(main).mode == "live"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_whose_a_file_is_counts_as_it_was_read(main: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = put(main, '[store]\npath = "/etc/cron.d/x"\n', "zz.toml")
+    os.chown(file, 12345, 12345)
+    reads = config_load._merge
+
+    def exchanged(*args: Any) -> Any:
+        # Between the reading and the look at the owner the service puts a link to a file of root's.
+        file.unlink()
+        file.symlink_to(main)
+        return reads(*args)
+
+    monkeypatch.setattr(config_load, "_merge", exchanged)
+    with pytest.raises(ConfigError) as caught:
+        load(main)
+    assert "this file is not root's" in caught.value.errors[0]
 
 
 # --- the console's file ------------------------------------------------------------------------

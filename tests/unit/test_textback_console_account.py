@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.console_door import PASSWORD, Client, csrf_of, door, sign_in
 from textback.console.account_pages import device
-from textback.store import auditing
+from textback.store import auditing, users
 
 NEW = "another long password"
 XSS = "<img src=x onerror=alert(1)>"
@@ -206,3 +206,49 @@ async def test_the_log_by_the_api_goes_on_where_a_page_ended(tmp_path: Path) -> 
             cursor = found["next"]
         assert seen == ["c", "b", "a", "boss"]
         assert cursor == ""
+
+
+# --- what comes between --------------------------------------------------------------------------
+
+
+async def test_a_password_an_administrator_set_meanwhile_stays(tmp_path: Path) -> None:
+    async with door(tmp_path) as there:
+        client = await there.signed_in()
+        make = there.backend.gate.passwords.make
+
+        async def overtaken(new: str) -> str:
+            theirs = there.backend.gate.passwords.hash("of the administrator")
+            await there.store.change_people(
+                lambda db: users.set_password(db, "anna", theirs, there.clock())
+            )
+            return await make(new)
+
+        there.backend.gate.passwords.make = overtaken  # type: ignore[method-assign]
+        said = {"current": PASSWORD, "new": NEW, "again": NEW}
+        assert (await post(client, "/account/password", **said))[0] == 422
+        assert (await sign_in(await there.client(), "anna", NEW)).status == 403
+        kept = await sign_in(await there.client(), "anna", "of the administrator")
+        assert kept.status == 303
+
+
+async def test_what_was_said_to_a_session_that_ended_is_not_said_to_the_next(
+    tmp_path: Path,
+) -> None:
+    async with door(tmp_path) as there:
+        client = await there.signed_in()
+        assert (await post(client, "/account/preferences", language="en"))[0] == 303
+        # Shut out before the next page: SQLite gives the number of the session away once more.
+        await there.store.change_people(lambda db: users.set_disabled(db, "anna", True))
+        assert there.backend.flashes
+        other = await there.signed_in("bert")
+        page = await (await other.get("/account")).text()
+        assert "Your settings are kept." not in page
+
+
+async def test_words_for_browsers_that_never_come_back_are_given_up(tmp_path: Path) -> None:
+    async with door(tmp_path) as there:
+        there.backend.flashes.update({f"old {n}": ["x"] for n in range(1_500)})
+        client = await there.signed_in()
+        assert (await post(client, "/account/preferences", language="en"))[0] == 303
+        assert len(there.backend.flashes) == 1_000
+        assert "Your settings are kept." in await (await client.get("/account")).text()

@@ -60,6 +60,14 @@ def test_it_counts_from_the_first_ring_to_ring_timeout() -> None:
     assert told.left(after(30)) == 0.0
 
 
+@pytest.mark.parametrize("rule", ['mode = "shadow"', 'mode = "shadow"\ndelay = "5s"'])
+def test_in_shadow_mode_nothing_is_said_to_leave(rule: str) -> None:
+    told = countdown(line(), config(f'ring_timeout = "20s"\n{rule}'), NOW)
+    assert (told.kind, told.shadow) == ("counting", True)
+    whole = config_of(CONFIG.replace('mode = "live"', 'mode = "shadow"'))
+    assert countdown(line(), whole, NOW).shadow
+
+
 def test_delay_comes_on_top() -> None:
     told = countdown(line(), config('delay = "30s"'), NOW)
     assert told == Countdown("counting", RANG, after(45))

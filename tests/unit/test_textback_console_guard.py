@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
+from yarl import URL
 
 from tests.unit.console_door import PASSWORD, Client, csrf_of, door, raw
 from textback.console import guard, headers, hosts
@@ -302,3 +304,48 @@ async def test_errors_of_the_api_are_problems_and_name_no_internals(tmp_path: Pa
         answer = await client.get("/api/v1/nothing")
         assert answer.status == 404
         assert json.loads(await answer.text())["status"] == 404
+
+
+# --- what cannot be read -------------------------------------------------------------------------
+
+_FIELD = b'--x\r\nContent-Disposition: form-data; name="name"\r\n'
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded", b"name=\xff"),
+        ("application/x-www-form-urlencoded; charset=none-such", b"name=a"),
+        ("application/x-www-form-urlencoded; charset=hex", b"name=a"),
+        ("application/x-www-form-urlencoded; charset=raw_unicode_escape", b"name=\\ud800"),
+        ("multipart/form-data", b"name=a"),
+        ("multipart/form-data; boundary=x", b"name=a"),
+        ("multipart/form-data; boundary=x", b"--x\r\n\r\na\r\n--x--\r\n"),
+        (
+            "multipart/form-data; boundary=x",
+            _FIELD + b"Content-Transfer-Encoding: none\r\n\r\na\r\n--x--\r\n",
+        ),
+    ],
+)
+async def test_a_form_that_is_none_is_told_so_and_is_no_failure_of_ours(
+    tmp_path: Path, kind: str, body: bytes
+) -> None:
+    async with door(tmp_path) as there:
+        client = await there.client()
+        with capture_logs() as logs:
+            answer = await client.post("/login", data=body, headers={"Content-Type": kind})
+        assert answer.status == 400
+        assert "cannot be read" in await answer.text()
+        assert not [one for one in logs if one["event"] == "console_failed"]
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00%2B23:59", "9999-12-31T23:59:59-23:59"])
+@pytest.mark.parametrize("path", ["calls", "audit"])
+async def test_a_time_at_an_end_of_the_calendar_is_only_a_long_time_away(
+    tmp_path: Path, path: str, at: str
+) -> None:
+    async with door(tmp_path) as there:
+        client = await there.signed_in("anna", "admin")
+        asked = URL(f"/api/v1/{path}?since={at}", encoded=True)
+        answer = await client.get(asked)
+        assert answer.status == 200, await answer.text()

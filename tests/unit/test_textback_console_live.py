@@ -16,6 +16,7 @@ from textback.console.feed import EVERYTHING, Feed, Listener
 from textback.console.who import Role, Who
 from textback.console_feed import FeedObserver
 from textback.model import Direction, OutboxState, Phase, Reason, ReceiptState
+from textback.store.errors import StoreUnavailableError
 
 
 class Stream:
@@ -160,6 +161,30 @@ async def test_it_ends_within_a_beat_when_the_session_is_not_there_any_more(
         while said := await stream.event():
             assert "comment" in said
         assert len(backend.feed) == 0
+
+
+async def test_a_store_that_does_not_answer_does_not_end_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "BEAT", 0.02)
+    asked = 0
+
+    async def identify(_: web.Request) -> Who | None:
+        nonlocal asked
+        asked += 1
+        if asked in (2, 3):
+            raise StoreUnavailableError("disk I/O error")
+        return Who(name="jane", role=Role.AGENT, session="1")
+
+    async with console_rig.console(tmp_path, identify=identify) as (client, backend):
+        stream = await opened(client)
+        assert (await stream.event())["event"] == "hello"
+        while asked < 5:
+            assert (await stream.event())["comment"] == "here"
+        backend.feed.say("calls")
+        while "comment" in (told := await stream.event()):
+            pass
+        assert told["data"] == "calls"
 
 
 async def test_the_service_does_not_wait_for_streams_when_it_stops(tmp_path: Path) -> None:

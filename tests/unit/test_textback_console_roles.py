@@ -234,6 +234,41 @@ async def test_two_users_in_two_headers_are_nobody(tmp_path: Path) -> None:
         assert answer.startswith(b"HTTP/1.1 303")
 
 
+async def test_what_the_proxy_itself_asked_the_browser_for_is_no_token(tmp_path: Path) -> None:
+    basic = {"Authorization": "Basic Y2FybDpzZWNyZXQ="}
+    async with door(tmp_path, PROXY + 'proxy_role = "viewer"\n') as there:
+        said = {"X-Remote-User": "carl", "X-Textback-Proxy": SECRET}
+        client = await there.client(**basic, **said)
+        assert (await client.get("/account", allow_redirects=False)).status == 200
+        # It says who somebody is to the proxy alone.
+        client = await there.client(**basic)
+        assert (await client.get("/account", allow_redirects=False)).status == 303
+    async with door(tmp_path) as there:
+        client = await there.client(**basic)
+        assert (await client.get("/account", allow_redirects=False)).status == 401
+
+
+async def test_two_roles_in_two_headers_are_none(tmp_path: Path) -> None:
+    async with door(tmp_path, PROXY + 'proxy_role_header = "X-Remote-Role"\n') as there:
+        head = f"GET /audit HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Textback-Proxy: {SECRET}\r\n"
+        ends = "X-Remote-User: mallory\r\nConnection: close\r\n\r\n"
+        mine, theirs = "X-Remote-Role: admin\r\n", "X-Remote-Role: viewer\r\n"
+        assert (await raw(there.server, head + mine + ends)).startswith(b"HTTP/1.1 200")
+        # What the browser sent, and beside it what the proxy says: nobody knows which is which.
+        answer = await raw(there.server, head + mine + theirs + ends)
+        assert answer.startswith(b"HTTP/1.1 303")
+
+
+async def test_a_name_that_is_no_utf_8_is_nobody(tmp_path: Path) -> None:
+    async with door(tmp_path, PROXY + 'proxy_role = "viewer"\n') as there:
+        answer = await raw(
+            there.server,
+            f"GET /account HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Textback-Proxy: {SECRET}\r\n"
+            "X-Remote-User: M\udcfcller\r\nConnection: close\r\n\r\n",
+        )
+        assert answer.startswith(b"HTTP/1.1 303")
+
+
 @pytest.mark.parametrize(
     ("role", "header", "status"),
     [
@@ -335,3 +370,17 @@ async def test_behind_a_proxy_nobody_named_this_host_is_not_the_visitor(tmp_path
             client = await there.client(**{"X-Forwarded-For": "203.0.113.9"})
             assert (await client.get("/metrics")).status == 401
         assert "console_proxy_header_ignored" in [one["event"] for one in logs]
+
+
+@pytest.mark.parametrize("forwarded", [None, "", "unknown"])
+async def test_a_proxy_of_ours_that_does_not_say_for_whom_is_not_the_visitor(
+    tmp_path: Path, forwarded: str | None
+) -> None:
+    async with door(tmp_path, 'proxies = ["127.0.0.1"]') as there:
+        sent = {"X-Forwarded-Proto": "https"}
+        client = await there.client(
+            **sent if forwarded is None else sent | {"X-Forwarded-For": forwarded}
+        )
+        assert (await client.get("/metrics")).status == 401
+        local = await there.client()
+        assert (await local.get("/metrics")).status == 200

@@ -77,6 +77,29 @@ async def test_a_store_that_fails_is_told_of_once_and_tried_again(
     assert found["calls"] == 1
 
 
+async def test_a_mistake_in_the_counting_is_told_of_and_ends_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.judge(fact(), NOW)
+    sleeper = Sleeper(3)
+    one = keeper(store, sleeper)
+    look, tries = store.figures_look, list[int]()
+
+    async def wrong(day: int, zone: ZoneInfo, most: int) -> object:
+        tries.append(day)
+        if len(tries) == 1:
+            raise OverflowError("date value out of range")
+        return await look(day, zone, most)
+
+    monkeypatch.setattr(store, "figures_look", wrong)
+    with capture_logs() as logs, pytest.raises(asyncio.CancelledError):
+        await one.run()
+    assert sleeper.slept == [AGAIN, ROUND, ROUND]
+    (failed,) = [entry for entry in logs if entry["event"] == "figures_failed"]
+    assert failed["error"] == "date value out of range"
+    assert isinstance(failed["exc_info"], OverflowError)
+
+
 async def test_advice_is_asked_for_when_its_time_has_come(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,6 +93,23 @@ async def test_an_organization_is_a_name(store: Store) -> None:
     assert await all_steps(store, "plumbing") == [[CALLER]]
 
 
+async def test_a_name_that_fills_a_page_is_looked_for_in_texts_by_the_next_step(
+    store: Store,
+) -> None:
+    for index in range(5):
+        handset = f"+1212555{index + 1000:04}"
+        await store.record_reply(reply("Hello", sender=handset, at=at(index)))
+        known = Contact(number=handset, name=f"Ada Brook {index}", organization="", source="csv")
+        await store.put_contact(known, at(0))
+    await store.record_reply(reply("Mrs Brook told me", sender=OTHER, at=at(70)))
+    newest = [f"+1212555{index + 1000:04}" for index in (4, 3, 2)]
+    assert await all_steps(store, "brook", limit=3) == [newest, [OTHER]]
+    # Where names leave room, texts are looked for at once.
+    (together,) = await all_steps(store, "brook", limit=6)
+    assert together[0] == OTHER
+    assert len(together) == 6
+
+
 async def test_a_number_in_full_is_its_handset_alone(store: Store) -> None:
     await store.record_reply(reply("Hello"))
     await store.record_reply(reply("call +12125550123", sender=OTHER))
@@ -157,6 +174,33 @@ async def test_a_page_of_conversations_has_as_many_statements_as_one(store: Stor
         return await store.read(work)
 
     assert await statements(30) == await statements(1)
+
+
+async def test_many_conversations_of_a_handset_have_as_many_statements_as_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for index in range(5):
+        await store.record_reply(reply("Hello", recipient=f"+1212555{index + 100:04}"))
+    asked: list[int] = []
+    cards = inbox_lists._cards
+    monkeypatch.setattr(
+        inbox_lists, "_cards", lambda db, rows: asked.append(len(rows)) or cards(db, rows)
+    )
+    assert len(await store.threads_of(CALLER)) == 5
+    assert asked == [5]
+
+
+async def test_conversations_of_many_names_go_by_their_handsets(store: Store) -> None:
+    def plan(db: Connection) -> str:
+        query = searching.named_query([f"+1212555{index:04}" for index in range(500)], 50)
+        told = query.compile(dialect=db.dialect, compile_kwargs={"literal_binds": True})
+        rows = db.exec_driver_sql(f"EXPLAIN QUERY PLAN {told}").all()
+        return "; ".join(row[3] for row in rows)
+
+    told = await store.read(plan)
+    assert "SEARCH threads USING INDEX" in told
+    assert "handset=?" in told
+    assert "SCAN threads" not in told
 
 
 async def test_steps_and_counts_go_by_indexes(store: Store) -> None:

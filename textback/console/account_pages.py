@@ -97,13 +97,18 @@ async def password(ctx: Ctx) -> web.StreamResponse:
     made = await ctx.backend.gate.passwords.make(new)
     mine = _mine(ctx)
 
-    def change(db: Connection) -> int:
+    def change(db: Connection) -> int | None:
+        # Looked up again: an administrator may have set another one while this one was looked at.
+        still = users.by_name(db, user.name)
+        if still is None or still.disabled or still.password != user.password:
+            return None
         ended = users.set_password(db, user.name, made, ctx.now, keep_session=mine)
         _log(db, ctx, "user.password", f"user {user.name}")
         return ended
 
     others = await _others(ctx, user.id)
-    await ctx.store.change_people(change)
+    if await ctx.store.change_people(change) is None:
+        return await _page(ctx, status=422, current=_("This is not your password."))
     _silence(ctx, others)
     return ctx.redirect("/account", said=_("Your password is changed."))
 

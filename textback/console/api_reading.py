@@ -24,6 +24,8 @@ _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+#: The first and the last year of the calendar: in another zone such a time may have no date at all.
+_ENDS = {"0001": "0002-01-01T00:00:00Z", "9999": "9998-12-31T00:00:00Z"}
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,12})?")
@@ -82,6 +84,8 @@ def _validated(model: type[BaseModel], raw: dict[str, Any], wrong: dict[str, str
             continue
         if field.format == "date-time" and not _INSTANT.fullmatch(value):
             wrong[name] = _("Write a time with its zone: 2026-05-04T09:30:00Z.")
+        elif field.format == "date-time" and value[:4] in _ENDS:
+            raw[name] = _ENDS[value[:4]]
         if field.format == "date" and not _DATE.fullmatch(value):
             wrong[name] = _("Write a day so: 2026-05-04.")
     if not _sound(raw):

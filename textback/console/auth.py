@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 TOKEN_MARK = "tbk_"  # noqa: S105 - not a secret
 _TOKEN = re.compile(rf"{TOKEN_MARK}[A-Za-z0-9_-]{{43}}")
 #: A name a proxy may say; what else it says is no name of ours.
-_NAME = re.compile(r"[^\x00-\x20\x7f-\x9f\"'<>\\,;]{1,60}")
+_NAME = re.compile(r"[^\x00-\x20\x7f-\x9f\ud800-\udfff\"'<>\\,;]{1,60}")
 
 SEEN = web.RequestKey("seen", Seen)
 #: A token that was sent and does not count.
@@ -49,14 +49,16 @@ async def identify(request: web.Request, backend: Backend) -> Who | None:
         return None
     if backend.identify is not None:
         return await backend.identify(request)
-    if "Authorization" in request.headers:
+    scheme = request.headers.get("Authorization", "").partition(" ")[0].casefold()
+    # Basic through a proxy of ours is what it asked the browser for (nginx passes it on), no token.
+    if "Authorization" in request.headers and not (seen.trusted and scheme == "basic"):
         return await _by_token(request, backend, seen, now)
     claim = proxy.claimed(request, console, seen)
     if claim is False:
         _ignored(backend, seen, now, console.proxy_user_header)
     elif claim is not None:
         return await _by_proxy(request, backend, seen, claim)
-    if seen.stray:
+    if seen.stray and not seen.trusted:
         _ignored(backend, seen, now, "X-Forwarded-For")
     return await sessions.find(request, backend.store, console, seen, now)
 

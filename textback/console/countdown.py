@@ -13,7 +13,7 @@ before: what forbids a text now may be over by then, and the other way round.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -31,6 +31,7 @@ class Countdown:
     since: datetime | None = None  #: when the stretch began
     at: datetime | None = None  #: when it ends
     until: datetime | None = None  #: of the quiet hours
+    shadow: bool = False  #: it is decided then, and nothing leaves
 
     def left(self, now: datetime) -> float:
         """Seconds to `at`, 0 when that is past or there is none."""
@@ -62,7 +63,9 @@ def countdown(call: CallLine, config: Config, now: datetime) -> Countdown:
         # It was asked, and something is against it; that is told when the call is over.
         return Countdown("end")
     leaves = decided + timedelta(seconds=number.delay)
-    return _at_night(call, number, config, leaves) or Countdown("counting", call.ringing, leaves)
+    found = _at_night(call, number, config, leaves)
+    found = found or Countdown("counting", call.ringing, leaves)
+    return replace(found, shadow=config.is_shadow(number))
 
 
 def _at_night(

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from textback.console.ctx import posted
+
 HEADER, FIELD = "X-CSRF-Token", "csrf"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -50,10 +52,10 @@ def foreign(request: web.Request, hosts: Iterable[str]) -> str:
 
 
 async def sent(request: web.Request) -> str:
-    """The token a request carries, in its header or in a field of its form."""
+    """The token a request carries, in its header or in a field of its form. Raises Problem 400."""
     if HEADER in request.headers:
         return request.headers[HEADER]
     if request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data"):
-        value = (await request.post()).get(FIELD)
+        value = (await posted(request)).get(FIELD)
         return value if isinstance(value, str) else ""
     return ""

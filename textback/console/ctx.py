@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from textback.config import Config
 from textback.console import proxy, render
 from textback.console.backend import BACKEND, Backend
-from textback.console.i18n import preferred
+from textback.console.i18n import _, preferred
 from textback.console.who import Role, Who
 from textback.log import mask_text
 from textback.store.store import Store
@@ -24,6 +25,8 @@ WHO = web.RequestKey("who", Who)
 ACTED = web.RequestKey("acted", bool)
 #: Flash messages of one session that are kept at the most.
 _MOST_SAID = 5
+#: Sessions for which any are kept.
+_MOST_TOLD = 1_000
 
 
 class Problem(Exception):  # noqa: N818 -- the name of it in RFC 9457
@@ -80,7 +83,7 @@ class Ctx:
 
     async def form(self) -> dict[str, str]:
         """The fields of a POST; of one that came twice the last. Files are refused."""
-        sent = await self.request.post()
+        sent = await posted(self.request)
         fields: dict[str, str] = {}
         for name, value in sent.items():
             if not isinstance(value, str):
@@ -98,9 +101,12 @@ class Ctx:
         if not ours or "\\" in path:
             raise ValueError(f"not a path of ours: {path!r}")
         if said and self.who.session:
-            flashes = self.backend.flashes.setdefault(self.who.session, [])
-            flashes.append(said)
-            del flashes[:-_MOST_SAID]
+            flashes = self.backend.flashes
+            mine = flashes.setdefault(self.who.session, [])
+            mine.append(said)
+            del mine[:-_MOST_SAID]
+            while len(flashes) > _MOST_TOLD:  # browsers that were closed before they were told
+                del flashes[next(iter(flashes))]
         return see_other(path)
 
     def flashed(self) -> list[str]:
@@ -129,6 +135,18 @@ class Ctx:
     def address(self) -> str:
         """Of who asks; through a trusted proxy that of the browser."""
         return proxy.look(self.request, self.config.console).address
+
+
+async def posted(request: web.Request) -> Mapping[str, object]:
+    """What a form sent, also that of somebody who has not signed in. Raises Problem 400 for what
+    is none: half a multipart, an encoding that does not exist, characters that are none."""
+    try:
+        sent = await request.post()
+        for value in (text for pair in sent.items() for text in pair if isinstance(text, str)):
+            value.encode()  # no half of a surrogate pair: it can be neither stored nor shown
+    except (ValueError, LookupError, RuntimeError, HttpProcessingError) as error:
+        raise Problem(400, "form", _("This form cannot be read.")) from error
+    return sent
 
 
 Handler = Callable[[Ctx], Awaitable[web.StreamResponse]]

@@ -50,8 +50,8 @@ class Counts(BaseModel):
     opt_outs: int = Field(description="Opt-outs.")
 
 
-class FiguresQuery(BaseModel):
-    """Which figures, in which steps."""
+class SummaryQuery(BaseModel):
+    """Which figures, added up."""
 
     since: date | None = Field(
         None, description="First day; without it 30 days.", examples=["2026-11-01"]
@@ -65,6 +65,11 @@ class FiguresQuery(BaseModel):
         description="A watched number (`did`); without it all together.",
         examples=["+12125550100"],
     )
+
+
+class FiguresQuery(SummaryQuery):
+    """Which figures, in which steps."""
+
     by: By = Field("day", description="The length of a step, local time; weeks begin on Monday.")
 
 
@@ -87,23 +92,6 @@ class Figures(BaseModel):
     truncated: bool = Field(description="Older steps than these were left out: there are 1,500.")
     steps: list[FiguresStep] = Field(
         description="The oldest first. Hours in which nothing was are left out, days are not."
-    )
-
-
-class SummaryQuery(BaseModel):
-    """Which figures, added up."""
-
-    since: date | None = Field(
-        None, description="First day; without it 30 days.", examples=["2026-11-01"]
-    )
-    until: date | None = Field(
-        None, description="Last day; without it today.", examples=["2026-11-30"]
-    )
-    number: str = Field(
-        "",
-        max_length=40,
-        description="A watched number (`did`); without it all together.",
-        examples=["+12125550100"],
     )
 
 

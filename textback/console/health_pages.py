@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 from pydantic import ValidationError
 
-from textback.console import health_todo, health_words
+from textback.console import health_todo, health_words, thread_words
 from textback.console.ctx import Ctx, Page, Problem
 from textback.console.health import PartHealth
 from textback.console.health_api import answer_of, post_check
@@ -14,7 +14,7 @@ from textback.console.i18n import _
 from textback.console.queue_api import QueueQuery, Release, get_queue, post_drop, post_release
 from textback.console.who import Role
 from textback.model import OutboxState
-from textback.store.queue_lists import OPEN
+from textback.store.queue_lists import OPEN, open_counts
 
 
 async def health(ctx: Ctx) -> web.StreamResponse:
@@ -53,7 +53,7 @@ async def queue(ctx: Ctx) -> web.StreamResponse:
     """Texts of one state, else of the first that somebody should decide about."""
     query = _query(ctx)
     if query.state is None:
-        texts = (await standing(ctx.backend)).texts
+        texts = await ctx.store.read(open_counts)
         first = (OutboxState.UNCERTAIN, OutboxState.HELD, OutboxState.QUEUED, OutboxState.SENDING)
         state = next((one for one in first if texts.get(one)), OutboxState.QUEUED)
         query = query.model_copy(update={"state": state})
@@ -64,6 +64,7 @@ async def queue(ctx: Ctx) -> web.StreamResponse:
         found=found,
         state=state,
         words=health_words.state_words(state),
+        why=thread_words.reason,
         tabs=[one for one in found.counts if one.state in OPEN],
     )
 

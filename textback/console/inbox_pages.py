@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from textback.console import inbox_view, thread_api, thread_words
+from textback.console import dial_api, inbox_view, thread_api, thread_words
 from textback.console.ctx import Ctx, Page, Problem
 from textback.console.i18n import _
 from textback.console.inbox_api import (
@@ -144,6 +144,7 @@ async def _talk(ctx: Ctx, thread: int, draft: str | None) -> Mapping[str, Any]:
         "out": out,
         "out_words": thread_words.opted_out(out),
         "quick": quick,
+        "can_dial": dial_api.state(ctx, who.handset).possible and who.handset.startswith("+"),
         "draft": draft or "",
         "nonce": secrets.token_urlsafe(12),
     }

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from urllib.parse import urlencode
 
 from textback.config import CATCH_ALL, Config, NumberConfig
-from textback.console import cursor, thread_words
+from textback.console import cases_words, cursor, thread_words
 from textback.console.ctx import Ctx
 from textback.console.i18n import _
 from textback.console.inbox_api import InboxThread
@@ -118,6 +118,7 @@ class Shown:
     segments: int = 0
     call: int | None = None
     may_release: bool = False
+    tried: bool = False  #: it went out before: what sends it now may send it twice
     may_drop: bool = False
     waits: bool = False
     review: str = ""  #: "open", "opted_out", "dismissed", ""
@@ -189,7 +190,7 @@ def _in(line: ThreadTextIn, new_day: date | None) -> Shown:
 
 def _out(line: ThreadTextOut, new_day: date | None) -> Shown:
     standing = thread_words.STATES[line.state]
-    by = line.author.removeprefix("operator ").removeprefix("console ")
+    by = cases_words.person(line.author)
     automatic = not line.author and line.kind is not TextKind.REPLY
     return Shown(
         kind="out",
@@ -204,5 +205,6 @@ def _out(line: ThreadTextOut, new_day: date | None) -> Shown:
         segments=line.segments,
         call=line.call,
         may_release=line.may_release and line.state is not OutboxState.QUEUED,
+        tried=line.state is not OutboxState.HELD,
         may_drop=line.may_drop and line.state is not OutboxState.QUEUED,
     )

@@ -24,6 +24,7 @@ from textback.console.ctx import WHO, Problem
 from textback.console.feed import EVERYTHING, Listener
 from textback.console.i18n import _
 from textback.console.who import Who
+from textback.store.errors import StoreError
 
 log = structlog.get_logger(__name__)
 
@@ -106,8 +107,15 @@ async def _write(response: web.StreamResponse, data: bytes) -> None:
 
 
 async def _stands(backend: Backend, request: web.Request, who: Who) -> bool:
-    """Whether who began to listen may still do so: has not signed out, was not shut out."""
-    now = await auth.identify(request, backend)
+    """Whether who began to listen may still do so: has not signed out, was not shut out. While the
+    store does not answer they may: they are told words, and what these are about is in the store.
+    """
+    try:
+        now = await auth.identify(request, backend)
+    except StoreError as error:
+        # Not out of here: the answer has begun, and another would be written into it.
+        log.debug("live_not_asked", who=who.name, error=str(error))
+        return True
     return now is not None and _key(now) == _key(who)
 
 

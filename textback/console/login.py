@@ -78,21 +78,23 @@ async def sign_in(
     await store.count_tries(at.keys, partial(lockout.succeeded, at=at, now=now), now)
     token = cookies.fresh()
 
-    def begin(db: Connection) -> bool:
+    def begin(db: Connection) -> int:
         # Looked up again: it may have been disabled while the password was looked at.
         still = users.by_name(db, who)
         if still is None or still.disabled or still.password != user.password:
-            return False
+            return 0
         if checked.rehashed:
             users.rehash(db, who, user.password, checked.rehashed)
         if old_token:
             kept.end(db, cookies.digest(old_token))
-        _open(db, backend, still, token, seen, agent, now)
-        return True
+        return _open(db, backend, still, token, seen, agent, now)
 
-    if not await store.change_people(begin):
+    number = await store.change_people(begin)
+    if not number:
         await _failed(backend, seen, who, DISABLED, now, known=True)
         return Refused()
+    # SQLite gives the number of a session that ended to a new one: what was said there is not ours.
+    backend.flashes.pop(str(number), None)
     backend.gate.counts["ok"] += 1
     log.info("console_login", user=who, address=seen.address)
     return SignedIn(token, who)
@@ -100,10 +102,11 @@ async def sign_in(
 
 def _open(
     db: Connection, backend: Backend, user: User, token: str, seen: Seen, agent: str, now: datetime
-) -> None:
+) -> int:
+    """The number of the new session."""
     console = backend.config().console
     kept.sweep(db, now, sessions.idle_since(console, now))
-    kept.open_(
+    number = kept.open_(
         db,
         user.id,
         cookies.digest(token),
@@ -114,6 +117,7 @@ def _open(
     )
     users.signed_in(db, user.id, now)
     auditing.audit(db, user.name, "login", seen.address, "login", now=now)
+    return number
 
 
 async def _failed(

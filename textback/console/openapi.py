@@ -211,10 +211,6 @@ def _content(model: type[BaseModel], schemas: Mapping[str, Any]) -> dict[str, An
     return {"schema": {"$ref": REF.format(model=name)}, "example": example(schemas[name], schemas)}
 
 
-def schemas_of(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
-    return _schemas(endpoints)
-
-
 def _schemas(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     """Every model by its name. Raises ValueError where two are called alike."""
     wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {

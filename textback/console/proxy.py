@@ -32,7 +32,8 @@ class Seen:
     address: str  #: of the browser; "" where there is none to tell
     secure: bool  #: by https, all the way or up to the proxy
     trusted: bool  #: through one of `proxies`
-    #: Says that it was forwarded, and `proxies` does not know by whom: the address is a proxy's.
+    #: Says that it was forwarded, and not for whom, or not by one of `proxies`: the address is a
+    #: proxy's.
     stray: bool
 
     @property
@@ -71,7 +72,7 @@ def look(request: web.Request, console: Console) -> Seen:
     schemes = ",".join(request.headers.getall("X-Forwarded-Proto", [])).split(",")
     secure = request.secure or schemes[-1].strip().casefold() == "https"
     hops = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
-    address = peer
+    address = None
     # From the right: each proxy puts its peer at the end, and what is further left anybody wrote.
     for hop in list(reversed(hops))[:_MOST_HOPS]:
         found = read(hop)
@@ -80,7 +81,7 @@ def look(request: web.Request, console: Console) -> Seen:
         address = found
         if not inside(found, console.proxy_networks):
             break
-    return Seen(str(address or ""), secure, True, False)
+    return Seen(str(address or peer or ""), secure, True, forwarded and address is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +101,12 @@ def claimed(request: web.Request, console: Console, seen: Seen) -> Claim | Liter
         return None
     secret = console.proxy_secret.get_secret_value().encode()
     sent = request.headers.get(SECRET_HEADER, "").encode("utf-8", "surrogateescape")
+    header = console.proxy_role_header
+    roles = request.headers.getall(header, []) if header else []
     # Two of one header: the proxy has put its own beside that of the browser.
-    if not (seen.trusted and secret and hmac.compare_digest(sent, secret)) or len(names) != 1:
+    doubled = len(names) != 1 or len(roles) > 1
+    if not (seen.trusted and secret and hmac.compare_digest(sent, secret)) or doubled:
         return False
-    role = request.headers.get(console.proxy_role_header, "") if console.proxy_role_header else ""
-    known = Role(role.strip()) if role.strip() in list(Role) else None
+    role = roles[0].strip() if roles else ""
+    known = Role(role) if role in list(Role) else None
     return Claim(names[0].strip(), known)

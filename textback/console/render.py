@@ -6,7 +6,7 @@ import hashlib
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -78,8 +78,15 @@ def full(at: datetime | None) -> str:
     """Everything, with the zone: for titles."""
     if at is None:
         return ""
-    here, view = _local(at)
-    return format_datetime(here, "full", tzinfo=view.zone, locale=view.language)
+    view = _VIEW.get()
+    # By its UTC: the two hours of a clock set back are equal as local times.
+    return _full(at.astimezone(UTC), view.zone, view.language)
+
+
+@lru_cache(maxsize=4_096)
+def _full(at: datetime, zone: ZoneInfo, language: str) -> str:
+    # Live pages show the same moments again and again, and this takes longest of all filters.
+    return format_datetime(at, "full", tzinfo=zone, locale=language)
 
 
 def clock(at: datetime | None) -> str:
@@ -154,6 +161,7 @@ def _codes(country: str) -> int:
     return phonenumbers.country_code_for_region(country)
 
 
+@lru_cache(maxsize=1_024)
 def _number(text: str, country: str) -> str:
     try:
         parsed = phonenumbers.parse(text)

@@ -100,7 +100,9 @@ async def everything(
     if _CALL_ID.fullmatch(typed):
         return await ctx.store.find_calls(typed, limit=MOST), [], []
     named = spellings(ctx, typed)
-    threads = list((await ctx.store.search_step(typed, limit=MOST)).threads)
+    # A number in full is one handset; as people write it, all of them would be looked through.
+    words = next((one for one in named if one.startswith("+")), typed)
+    threads = list((await ctx.store.search_step(words, limit=MOST)).threads)
     handsets = [one.handset for one in threads if one.handset.startswith("+")]
     # Whom a name or the end of a number means is known by the conversations there are.
     callers = list(dict.fromkeys([*named, *handsets]))[: MOST // 2]

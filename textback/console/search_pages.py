@@ -23,7 +23,7 @@ async def search(ctx: Ctx) -> web.StreamResponse:
     if not typed:
         return await form(ctx)
     calls, threads, cases = await everything(ctx, typed)
-    names = await ctx.store.case_names(cases)
+    names = await ctx.store.case_callers(cases)
     full = next((one for one in spellings(ctx, typed) if one.startswith("+")), "")
     values: dict[str, Any] = {
         "words_": typed,

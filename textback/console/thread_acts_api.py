@@ -7,8 +7,10 @@ from collections.abc import Awaitable
 from pydantic import BaseModel, Field
 
 from textback import answers
+from textback.console import dial_api
 from textback.console.api import Endpoint
 from textback.console.ctx import Ctx, Problem
+from textback.console.dial_api import DialCall, DialState
 from textback.console.i18n import _
 from textback.console.inbox_api import MOST_ID, InboxThread
 from textback.console.inbox_api import thread as told
@@ -62,8 +64,7 @@ async def post_optout(ctx: Ctx, *, thread: int, body: ConsentReason) -> InboxThr
     found = await one(ctx, thread)
     if found.opted_out:
         raise Problem(409, "opted_out", _("This handset is not texted already."))
-    by = f"operator {ctx.who.name}"
-    await ctx.store.opt_out(found.handset, by, ctx.now, reason=body.reason.strip())
+    await ctx.store.opt_out(found.handset, _by(ctx), ctx.now, reason=body.reason.strip())
     await ctx.act("thread.optout", f"thread {thread}")
     return await _settled(ctx, thread)
 
@@ -71,8 +72,7 @@ async def post_optout(ctx: Ctx, *, thread: int, body: ConsentReason) -> InboxThr
 async def post_optin(ctx: Ctx, *, thread: int, body: ConsentReason) -> InboxThread:
     """The handset is texted again: only when its owner asked for it."""
     found = await one(ctx, thread)
-    by = f"operator {ctx.who.name}"
-    lifted = await ctx.store.opt_in(found.handset, by, ctx.now, reason=body.reason.strip())
+    lifted = await ctx.store.opt_in(found.handset, _by(ctx), ctx.now, reason=body.reason.strip())
     if not lifted:
         # Who was erased can only come back by a word of their own.
         raise Problem(409, "not_out", _("There is no opt-out that you can lift."))
@@ -87,14 +87,33 @@ async def post_review(ctx: Ctx, *, thread: int, body: Decision) -> InboxThread:
     if doubt is None or doubt.thread_id != thread or doubt.review is Review.NONE:
         raise Problem(404, "no_review", _("There is no such reply to be decided."))
     scope = answers.scope_of(doubt.number, ctx.config)
-    by = f"operator {ctx.who.name}"
     changed, _texts = await ctx.store.decide_doubt(
-        doubt.id, out=body.stop, scope=scope, by=by, now=ctx.now
+        doubt.id, out=body.stop, scope=scope, by=_by(ctx), now=ctx.now
     )
     if not changed:
         raise Problem(409, "decided", _("Somebody has decided this already."))
     await ctx.act("thread.review", f"thread {thread}", incoming=doubt.id, stop=body.stop)
     return await _settled(ctx, thread)
+
+
+def _by(ctx: Ctx) -> str:
+    """As the evidence names people, here and on the command line."""
+    return f"operator {ctx.who.name}"
+
+
+async def post_dial(ctx: Ctx, *, thread: int) -> DialCall:
+    """Their desk phone rings, then the handset is called."""
+    found = await one(ctx, thread)
+    call = await dial_api.place(
+        ctx, found.handset, name=found.name, ours=found.number, subject=f"thread {thread}"
+    )
+    ctx.backend.feed.say(f"thread:{thread}")
+    return call
+
+
+async def get_dial(ctx: Ctx, *, thread: int) -> DialState:
+    """Whether they can call this handset by a click."""
+    return dial_api.state(ctx, (await one(ctx, thread)).handset)
 
 
 async def one(ctx: Ctx, thread: int) -> Thread:
@@ -151,4 +170,21 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _act("optout", post_optout, "No more texts to a handset", body=ConsentReason),
     _act("optin", post_optin, "Text a handset again", body=ConsentReason, need=Role.ADMIN),
     _act("review", post_review, "Decide whether a reply was an opt-out", body=Decision),
+    Endpoint(
+        method="POST",
+        path="/threads/{thread}/dial",
+        handler=post_dial,
+        answer=DialCall,
+        need=Role.AGENT,
+        summary="Ring your desk phone, then call the handset of a conversation",
+        errors=(404, *dial_api.ERRORS),
+    ),
+    Endpoint(
+        method="GET",
+        path="/threads/{thread}/dial",
+        handler=get_dial,
+        answer=DialState,
+        summary="Whether you can call this handset by a click, and how your last call goes",
+        errors=(404,),
+    ),
 )

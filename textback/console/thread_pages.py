@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from textback import phone
-from textback.console import answer_api, inbox_view, queue_api, thread_acts_api
+from textback.console import answer_api, dial_api, inbox_view, queue_api, thread_acts_api
 from textback.console.answer_api import Answer, NewMessage
 from textback.console.ctx import Ctx, Page, Problem
 from textback.console.i18n import _
@@ -149,6 +149,20 @@ def _back(ctx: Ctx, thread: int, anchor: str = "", *, said: str = "") -> web.Str
     return ctx.redirect(Place.of(ctx.request.query).at(f"/inbox/{thread}") + anchor, said=said)
 
 
+async def dial(ctx: Ctx) -> web.StreamResponse:
+    """The desk phone rings; or the conversation again, and why it does not."""
+    thread = ctx.path_int("thread")
+    try:
+        call = await thread_acts_api.post_dial(ctx, thread=thread)
+    except Problem as problem:
+        if problem.status not in dial_api.ERRORS:
+            raise
+        return await page(
+            ctx, thread=thread, status=problem.status, draft="", refused=problem_words(problem)
+        )
+    return _back(ctx, thread, said=call.says)
+
+
 async def _read_it(ctx: Ctx, thread: int, _form: dict[str, str]) -> object:
     return await thread_acts_api.post_read(ctx, thread=thread)
 
@@ -228,6 +242,7 @@ PAGES: tuple[Page, ...] = (
     _form("optout", _act(_optout, lambda: _("This handset gets no more texts."))),
     _form("optin", _act(_optin, lambda: _("This handset may be texted again.")), Role.ADMIN),
     _form("review", _act(_review, lambda: _("Decided."))),
+    _form("dial", dial),
     _form("release", _act(_release, lambda: _("The text is sent.")), Role.ADMIN),
     _form("drop", _act(_drop, lambda: _("The text is given up.")), Role.ADMIN),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from textback.console import cases_words
 from textback.console.i18n import N_, _
 from textback.log import escape
 from textback.model import (
@@ -133,7 +134,7 @@ def opted_out(out: OptedOut | None) -> str:
         ConsentSource.IMPORT: _("It is from a list (%(words)s)."),
         ConsentSource.STAFF: _("%(words)s entered it."),
     }.get(out.source, "")
-    said = words.replace("%(words)s", out.word.removeprefix("operator "))
+    said = words.replace("%(words)s", cases_words.person(out.word))
     return f"{said} {out.reason}".strip()
 
 

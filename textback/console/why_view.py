@@ -228,7 +228,7 @@ def _steps(row: OutboxRow, story: CallStory) -> list[Step]:
         (_("Handed over"), row.claimed),
         (_("Taken by the carrier"), taken),
         (_("Arrived"), arrived),
-        (_("Answered"), answered),
+        (_("Wrote back"), answered),
     )
     if answered is not None:
         # Whoever writes back has read it, whatever the receipts say.

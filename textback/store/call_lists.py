@@ -264,6 +264,8 @@ def _named(word: str) -> Iterator[tuple[ColumnElement[bool], ...]]:
     # One query each: with an OR of them SQLite goes through all calls by time.
     yield (calls.c.caller_e164 == word,)
     yield (calls.c.caller == word,)
+    if word.startswith("+"):
+        return  # a number in full is no call's name
     yield (calls.c.uniqueid == word,)
     yield (calls.c.linkedid == word,)
     pbx, colon, uniqueid = word.partition(":")

@@ -106,7 +106,7 @@ class Conversations:
         """Every conversation of a handset (E.164), the one last written in first."""
 
         def work(db: Connection) -> list[Thread]:
-            return [inbox_lists.card(db, row) for row in threads.of_handset(db, handset)]
+            return inbox_lists.cards(db, threads.of_handset(db, handset))
 
         return await self._db.read(work)
 

@@ -237,10 +237,6 @@ _UNSEARCHED = {
 }
 
 
-def is_json(column: Column[Any]) -> bool:
-    return isinstance(column.type, JSON)
-
-
 def is_bytes(column: Column[Any]) -> bool:
     return isinstance(column.type, LargeBinary)
 

@@ -1,10 +1,11 @@
 """The search for a conversation: by number, by name, by what was written.
 
-Who writes a number means a handset; only where there is none the number in a text. A search by
-number goes over the handsets, which one index holds; one by text over what people wrote (what
-rules write is the same a hundred thousand times), the newest first and `STRETCH` texts each way at
-a time: so each step takes the same time however many texts there are, and says where the next
-begins. No full-text index: its segments would keep the words of an erased text.
+Who writes a number means a handset; only where there is none the number in a text. A name that
+fills a page is looked for in texts by the next step only. A search by number goes over the
+handsets, which one index holds; one by text over what people wrote (what rules write is the same a
+hundred thousand times), the newest first and `STRETCH` texts each way at a time: so each step takes
+the same time however many texts there are, and says where the next begins. No full-text index: its
+segments would keep the words of an erased text.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from textback.store.tables_people import contacts
 from textback.store.tables_talk import incoming, threads
 
 #: Texts each way that one step looks through.
-STRETCH = 50_000
+STRETCH = 20_000
 #: Texts, or names, that one step finds at the most.
 MOST_FOUND = 500
+#: Conversations of those names, of which the newest are wanted.
+MOST_NAMED = 20_000
 #: Handsets with these digits that are sorted by hand; where there are more, the newest are near.
 MOST_HANDSETS = 1_000
 
@@ -72,8 +75,12 @@ def search(db: Connection, words: str, *, limit: int = 50, before: Before | None
     if not found:
         if before is None:
             found = {row.id: row for row in _by_name(db, wanted, limit)}
-        written, older = _by_text(db, wanted, before, limit)
-        found |= {row.id: row for row in written}
+        begin = before or _newest_texts(db)
+        if len(found) >= limit:
+            older = begin if begin != Before(1, 1) else None
+        else:
+            written, older = _by_text(db, wanted, begin, limit)
+            found |= {row.id: row for row in written}
     newest = sorted(found.values(), key=lambda row: (row.last_at, row.id), reverse=True)
     return Hits(tuple(cards(db, newest)), older)
 
@@ -132,21 +139,35 @@ def _by_name(db: Connection, wanted: str, limit: int) -> Sequence[Row[Any]]:
     numbers = list(dict.fromkeys(db.execute(query).scalars()))
     if not numbers:
         return []
-    found = db.execute(select(threads).where(threads.c.handset.in_(numbers))).all()
-    return sorted(found, key=lambda row: (row.last_at, row.id), reverse=True)[:limit]
+    return _of_ids(db, list(db.execute(named_query(numbers, limit)).scalars()), limit)
+
+
+def named_query(numbers: Sequence[str], limit: int) -> Select[Any]:
+    """The newest conversations with any of these handsets."""
+    # The inner limit keeps SQLite from going through all conversations by their time.
+    some = (
+        select(threads.c.id, threads.c.last_at)
+        .where(threads.c.handset.in_(numbers))
+        .limit(MOST_NAMED)
+        .subquery("some")
+    )
+    return select(some.c.id).order_by(some.c.last_at.desc(), some.c.id.desc()).limit(limit)
 
 
 # --- by what was written ------------------------------------------------------------------------
 
 
+def _newest_texts(db: Connection) -> Before:
+    """Where a search begins that has not looked at any text."""
+    newest_in = db.execute(_LAST_IN).scalar_one_or_none() or 0
+    newest_out = db.execute(_LAST_OUT).scalar_one_or_none() or 0
+    return Before(newest_in + 1, newest_out + 1)
+
+
 def _by_text(
-    db: Connection, wanted: str, before: Before | None, limit: int
+    db: Connection, wanted: str, before: Before, limit: int
 ) -> tuple[Sequence[Row[Any]], Before | None]:
     """One stretch of texts each way, by their ids: those are in the order in which they came."""
-    if before is None:
-        newest_in = db.execute(_LAST_IN).scalar_one_or_none() or 0
-        newest_out = db.execute(_LAST_OUT).scalar_one_or_none() or 0
-        before = Before(newest_in + 1, newest_out + 1)
     first_in = max(before.incoming - STRETCH, 0)
     first_out = db.execute(_FIRST_OUT, {"before": before.outgoing}).scalar_one_or_none() or 0
     got = db.execute(

@@ -33,3 +33,17 @@ export { refresh, refreshPart } from "./live.js";
 for (const tab of document.querySelectorAll(".tabs [aria-current]")) {
   tab.scrollIntoView({ block: "nearest", inline: "center" });
 }
+
+// --- the sheet of further pages on a narrow screen ---------------------------------------------------
+
+const sheet = () => document.querySelector(".nav-more[open]");
+document.addEventListener("keydown", (event) => {
+  const open = event.key === "Escape" ? sheet() : null;
+  if (!open) return;
+  open.open = false;
+  open.querySelector("summary").focus();
+});
+document.addEventListener("click", (event) => {
+  const open = sheet();
+  if (open && !open.contains(event.target)) open.open = false;
+});

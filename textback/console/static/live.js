@@ -210,7 +210,10 @@ function disconnect() {
 function lost() {
   disconnect();
   lostTimer ||= setTimeout(() => {
-    if (!stream && !document.hidden) document.getElementById("lost").hidden = false;
+    lostTimer = 0;
+    // By what was heard, not by `stream`: just now another try may be under way.
+    const live = document.body.classList.contains("is-live");
+    if (!live && !document.hidden) document.getElementById("lost").hidden = false;
   }, PATIENCE);
   attempts = Math.min(attempts + 1, 6);
   clearTimeout(retryTimer);
