@@ -116,7 +116,8 @@ async def test_purge_deletes_beside_the_running_service(site: Rig) -> None:
     await miss(site, "1700000000.1")
     await site.text()
     with closing(sqlite3.connect(site.values["store"])) as db:
-        db.execute("UPDATE calls SET started_at = '2001-01-01 00:00:00.000000'")
+        # Older than `retention.calls`, not than `retention.figures`.
+        db.execute("UPDATE calls SET started_at = '2021-01-01 00:00:00.000000'")
         db.commit()
     code, out, _ = await site.cli("purge", "--dry-run", "--json")
     assert (code, json.loads(out)["rows"]["calls"]) == (0, 1)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, delete, update
 from typer.testing import CliRunner, Result
 
 from tests.fakes.person import put_everywhere
@@ -20,6 +20,7 @@ from tests.unit.configs import BASE, write
 from textback.cli import app
 from textback.store.store import Store
 from textback.store.tables import calls, outbox
+from textback.store.tables_figures import figures_days, figures_delays, figures_hours
 
 pytestmark = pytest.mark.usefixtures("logging_as_before")
 
@@ -211,6 +212,8 @@ def test_a_purge_counts_first_if_told_so(run: Run, filled: Path) -> None:
             lambda db: (
                 db.execute(update(calls).values(started_at=old)),
                 db.execute(update(outbox).values(created_at=old)),
+                # Theirs is of long ago, too.
+                *(db.execute(delete(t)) for t in (figures_hours, figures_days, figures_delays)),
             )
         )
         await store.close()
