@@ -21,7 +21,7 @@ from datetime import datetime
 from typing import Protocol
 
 from ami_listener.actions import ActionRefused, AmiError
-from ami_listener.events import ORIGINATE_ACTION_ID
+from ami_listener.event_fields import ORIGINATE_ACTION_ID
 from ami_listener.phones import ENDPOINT
 from ami_listener.stream import Stream
 from textback.model import Dialled, DialRefusal, DialRefusedError, DialStage

@@ -198,12 +198,9 @@ class Connection:
     def forget(self, action_id: str) -> None:
         self._opened().forget(action_id)
 
-    async def ping(self, seconds: float) -> float:
-        """Ping; the round trip in seconds.
-
-        Raises ActionTimeout when the peer has been silent for `seconds`, or has sent other
-        things but no pong for `PATIENCE` times that.
-        """
+    async def ping(self, seconds: float) -> None:
+        """Raises ActionTimeout when the peer has been silent for `seconds`, or has sent other
+        things but no pong for `PATIENCE` times that."""
         protocol = self._opened()
         action = AmiAction({"Action": "Ping"})
         sent = time.monotonic()
@@ -218,7 +215,6 @@ class Connection:
                 protocol.forget(str(action.id))
                 raise ActionTimeout(f"no answer to Ping for {now - sent:.0f} s")
         future.result()  # any answer proves that the other side lives; a lost link raises
-        return time.monotonic() - sent
 
     async def _within(self, future: asyncio.Future[T], seconds: float, what: str) -> T:
         """The future's result; ActionTimeout after `seconds`. Never cancels the future."""

@@ -40,9 +40,8 @@ from ami_listener.actions import (
 )
 from ami_listener.clicks import Clicks
 from ami_listener.connection import Connection, LoginRefused
-from ami_listener.identity import boot_by_uptime, boot_of
+from ami_listener.introduction import Introduction
 from ami_listener.journal import Journal
-from ami_listener.permissions import may, what_is_not_read
 from ami_listener.presentation import PresentationAsker
 from ami_listener.pump import Pump
 from ami_listener.record import Recorder
@@ -76,9 +75,6 @@ class PbxLink:
     ) -> None:
         self.settings = settings
         self._journal = Journal(settings.name, on_state)
-        self.boot = ""  #: Asterisk's start, ISO 8601 without zone; "" until known
-        self.asterisk_version = ""
-        self.ping_seconds: float | None = None  #: last round trip
         self._clock = clock
         self._on_call = on_call
         self._dice = dice
@@ -103,10 +99,11 @@ class PbxLink:
             self, self._stream, context=settings.dial_context, warn=self._journal.warn
         )
         self._recorder = Recorder(settings.record) if settings.record is not None else None
+        self._introduction = Introduction(settings, self._journal, action=self.action, clock=clock)
         self._connection: Connection | None = None
         self._nudge = asyncio.Event()
         self._resync_wanted = False
-        self._asker = PresentationAsker(self._denied)
+        self._asker = PresentationAsker(self._introduction.denied)
         self._lists = 0
         self._last_sync = 0.0  # monotonic
 
@@ -120,6 +117,15 @@ class PbxLink:
     def detail(self) -> str:
         """The state in words, for people."""
         return self._journal.detail
+
+    @property
+    def boot(self) -> str:
+        """Asterisk's start, ISO 8601 without zone; "" until known."""
+        return self._introduction.boot
+
+    @property
+    def asterisk_version(self) -> str:
+        return self._introduction.version
 
     @property
     def warnings(self) -> Mapping[str, str]:
@@ -244,52 +250,17 @@ class PbxLink:
         await connection.login()
         self._connection = connection
         self._journal.to(LinkState.BOOTING, "waiting for Asterisk to be fully booted")
-        uptime = await self._booted(connection)
+        uptime = await self._introduction.booted(connection)
         self._journal.to(LinkState.SYNCING, "comparing the channels")
-        await self._identify(uptime)
-        await self._check_rights(connection)
+        # Before any event of it is looked at; the tracker hears of a restart by this.
+        boot = await self._introduction.identify(uptime)
+        self._pump.call(lambda now: self._stream.identify(boot, now))
+        await self._introduction.check_rights(connection, self.clicks)
         await self.action("Events", EventMask="on")
         await self._resync()
         self._journal.to(
             LinkState.UP, f"up; Asterisk {self.asterisk_version or 'of unknown version'}"
         )
-
-    async def _booted(self, connection: Connection) -> float | None:
-        booted = await connection.wait_booted(self.settings.boot_timeout)
-        self._journal.warn(
-            "fully_booted",
-            None
-            if booted
-            else "no FullyBooted event came: the manager user lacks `read = system`, or Asterisk "
-            "is still loading; a restart of Asterisk may go unnoticed",
-        )
-        return connection.uptime
-
-    async def _identify(self, uptime: float | None) -> None:
-        """Learn which start of Asterisk this is, before any event of it is looked at."""
-        boot = ""
-        try:
-            status = (await self.action("CoreStatus"))[0]
-            boot = boot_of(status)
-            self.asterisk_version = (await self.action("CoreSettings"))[0].get(
-                "asteriskversion", ""
-            )
-            self._journal.warn("write_reporting", None)
-        except ActionRefused as refusal:
-            self._denied(refusal)
-        if not boot and uptime is not None:
-            boot = boot_by_uptime(self._clock().utc, uptime, self.boot)
-        if self.boot and boot != self.boot:  # the tracker hears of it by `identify`
-            self._journal.count("restarts")
-            log.warning("ami_asterisk_restarted", pbx=self.settings.name, boot=boot)
-        self.boot = boot
-        self._pump.call(lambda now: self._stream.identify(boot, now))
-
-    async def _check_rights(self, connection: Connection) -> None:
-        s = self.settings
-        lacks = await what_is_not_read(connection, s.username, s.action_timeout)
-        self._journal.warn("read", lacks or None)
-        await self.clicks.check(lambda action: may(connection, action, s.action_timeout))
 
     async def _resync(self) -> None:
         """CoreShowChannels, a Ping to flush what came before, then the comparison, in order."""
@@ -304,7 +275,7 @@ class PbxLink:
             log.debug("ami_resync", pbx=self.settings.name, channels=len(rows))
         except ActionRefused as refusal:
             # Without the list nothing from before can be trusted: begin with a clean slate.
-            self._denied(refusal)
+            self._introduction.denied(refusal)
             self._pump.call(self._stream.resync_blind)
         await self._pump.reached()
 
@@ -318,7 +289,7 @@ class PbxLink:
             idle = time.monotonic() - self._last_sync
             if idle >= s.resync_interval or (self._resync_wanted and idle >= RESYNC_PAUSE):
                 await self._resync()
-            self.ping_seconds = await connection.ping(s.ping_timeout)
+            await connection.ping(s.ping_timeout)
 
     async def _sleep(self, seconds: float) -> None:
         """Wait, unless nudged: the link was lost, a resync is wanted, the operator is impatient."""
@@ -350,13 +321,3 @@ class PbxLink:
         if call.phase is Phase.STARTED and inbound and self._connection is not None:
             self._asker.ask(self._connection, call)
         self._on_call(call)
-
-    def _denied(self, refusal: ActionRefused) -> None:
-        self._journal.count("actions_denied")
-        if not refusal.denied:
-            raise refusal
-        self._journal.warn(
-            "write_reporting",
-            "the manager user lacks `write = reporting`: withheld numbers cannot be told from "
-            "others, and calls in progress cannot be compared after an interruption",
-        )
