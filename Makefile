@@ -30,9 +30,9 @@ TMPFILESDIR  ?= /usr/lib/tmpfiles.d
 PACKAGES      = agi ami_listener sms_gateway textback
 export PYTHON
 
-.PHONY: help demo test style types unit integration acceptance crash bench bench-pages browser \
+.PHONY: help demo test style types unit integration acceptance crash bench bench-pages bench-desk browser \
         screenshots traces generated messages \
-        install uninstall clean venv asterisk asterisk-22 asterisk-16 smscs axe packages-demo packages-test
+        install uninstall clean venv asterisk asterisk-22 asterisk-16 smscs axe nginx packages-demo packages-test
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -44,7 +44,7 @@ demo: packages-demo venv ## a missed call becomes a text, live, on a real Asteri
 	@$(PY) -m tests.lab.demo
 
 # Style and types are tests like the others (tests/checks), so that one run and one summary say all.
-test: packages-test venv asterisk smscs axe ## style, types, unit, integration, browser, acceptance
+test: packages-test venv asterisk smscs axe nginx ## style, types, unit, integration, browser, acceptance
 	@$(PYTEST) -n $(WORKERS) $(SPREAD) \
 	    tests/acceptance tests/browser tests/checks tests/crash tests/integration tests/unit
 
@@ -62,7 +62,7 @@ unit: venv ## fast tests of single modules
 integration: venv ## tests over real sockets and SQLite, without Asterisk
 	@$(PYTEST) tests/integration
 
-browser: packages-test venv axe ## the console's pages in Debian's Chromium
+browser: packages-test venv axe nginx ## the console's pages in Debian's Chromium
 	@$(PYTEST) -n $(WORKERS) $(SPREAD) tests/browser
 
 acceptance: packages-test venv asterisk smscs axe ## every topology on real Asterisks and two foreign SMSCs
@@ -76,6 +76,9 @@ bench: packages-demo venv ## latency, throughput, memory; prints a table, keeps 
 
 bench-pages: venv ## server times of every page at 1,000,000 calls (the first run makes that database)
 	@$(PY) -m bench.pages $(BENCH_ARGS)
+
+bench-desk: venv ## calls while ten desks have the inbox open, beside calls that nobody looks at
+	@$(PY) -m bench.desk $(BENCH_ARGS)
 
 screenshots: packages-test venv ## every page, light and dark, desktop and phone, into a folder (TO=folder)
 	@$(PY) -m tests.lab.screenshots "$(TO)"
@@ -122,6 +125,9 @@ smscs:
 axe:
 	@tests/browser/setup.sh >/dev/null
 
+nginx:
+	@tests/proxies/setup.sh >/dev/null
+
 # --- on a PBX host ------------------------------------------------------------------------------
 
 # Configuration is root's and textback's alone: it holds secrets. Where the account does not exist
@@ -159,6 +165,10 @@ install: ## into /opt/textback, with units, man pages, completion, configuration
 	cd conf/asterisk && find . -type f -exec install -D -m 644 {} $(DESTDIR)$(SHAREDIR)/asterisk/{} \;
 	cd conf/texts && find . -type f -exec install -D -m 644 {} $(DESTDIR)$(SHAREDIR)/texts/{} \;
 	cd conf/fail2ban && find . -type f -exec install -D -m 644 {} $(DESTDIR)$(SHAREDIR)/fail2ban/{} \;
+	install -D -m 644 conf/crm/textback_crm.py $(DESTDIR)$(SHAREDIR)/crm/textback_crm.py
+	for proxy in nginx apache; do \
+	    install -D -m 644 conf/$$proxy/textback.conf $(DESTDIR)$(SHAREDIR)/$$proxy/textback.conf || exit 1; \
+	done
 	install -D -m 644 conf/textback-event.schema.json $(DESTDIR)$(SHAREDIR)/textback-event.schema.json
 	install -D -m 644 conf/textback-openapi.json $(DESTDIR)$(SHAREDIR)/textback-openapi.json
 	install -D -m 644 conf/voicemail-disclosure.txt $(DESTDIR)$(SHAREDIR)/voicemail-disclosure.txt

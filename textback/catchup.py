@@ -49,8 +49,8 @@ PAUSE, MOST_PAUSE = 10.0, 60.0
 class LinkView(Protocol):
     """What is asked of a PBX link."""
 
-    boot: str
-
+    @property
+    def boot(self) -> str: ...
     @property
     def state(self) -> str: ...
     @property

@@ -1,4 +1,4 @@
-"""`token add|list|revoke`: programs that may use the API."""
+"""`token add|list|phone|revoke`: programs that may use the API."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from textback.cli_common import (
     zone_of,
 )
 from textback.cli_outbox import operator
-from textback.cli_user import user_name
+from textback.cli_user import PbxOption, desk_phone, user_name
 from textback.config_values import parse_duration
 from textback.console import cookies
 from textback.console.auth import TOKEN_MARK
@@ -57,6 +57,16 @@ def add(
         str,
         typer.Option("--expires", metavar="TIME", help="When it ends: 90d, 1y. Without: never."),
     ] = "",
+    phone: Annotated[
+        str,
+        typer.Option(
+            "--phone",
+            metavar="PHONE",
+            help="The desk phone that its clicks ring: PJSIP/101. Without one it has to name the "
+            "phone of a user each time.",
+        ),
+    ] = "",
+    pbx: PbxOption = "",
     config: ConfigOption = None,
 ) -> None:
     """Make a token and show it, once: only its hash is kept. Send it as
@@ -65,13 +75,17 @@ def add(
     who, now = user_name(name, "a token"), datetime.now(UTC)
     wanted = choices([r.value for r in Role], role, "role")
     end = _end(expires, now)
+    phone, pbx = desk_phone(loaded, phone, pbx)
     token = TOKEN_MARK + cookies.fresh()
     by = operator()
 
     def work(db: Connection) -> None:
-        tokens.add(db, who, cookies.digest(token), wanted, now, by=by, expires=end)
+        tokens.add(
+            db, who, cookies.digest(token), wanted, now, by=by, expires=end, phone=phone, pbx=pbx
+        )
         until = f" expires={end.date().isoformat()}" if end else ""
-        detail = f"role={wanted}{until}"
+        at = f" phone={phone}" if phone else ""
+        detail = f"role={wanted}{until}{at}"
         auditing.audit(db, by, "cli", "", "token.add", f"token {who}", detail, now=now)
 
     async def run() -> None:
@@ -103,19 +117,51 @@ def list_(context: typer.Context, config: ConfigOption = None, as_json: JsonOpti
                     "by": one.by,
                     "expires": one.expires.isoformat() if one.expires else None,
                     "used": one.used.isoformat() if one.used else None,
+                    "phone": one.phone,
+                    "pbx": one.pbx,
                 }
             )
         return
-    made = table("name", "role", "made", "by", "used", "until")
+    made = table("name", "role", "phone", "made", "by", "used", "until")
     for one in found:
         until = "" if one.expires is None else local(one.expires, zone)
         if not one.counts(now):
             until += " (over)"
         used = local(one.used, zone) or "never"
-        add_row(made, one.name, one.role, local(one.created, zone), one.by, used, until or "-")
+        phone = f"{one.phone} ({one.pbx})" if one.pbx else one.phone
+        when = local(one.created, zone)
+        add_row(made, one.name, one.role, phone or "-", when, one.by, used, until or "-")
     if found:
         show(made)
     say(count(len(found), "token"), "dim")
+
+
+@app.command("phone")
+def phone(
+    context: typer.Context,
+    name: Name,
+    phone: Annotated[
+        str, typer.Argument(metavar="[PHONE]", help="As Asterisk dials it: PJSIP/101. None: none.")
+    ] = "",
+    pbx: PbxOption = "",
+    config: ConfigOption = None,
+) -> None:
+    """Say which desk phone rings first when this program calls somebody."""
+    loaded = configuration(context, config)
+    who, now = user_name(name, "a token"), datetime.now(UTC)
+    phone, pbx = desk_phone(loaded, phone, pbx)
+
+    def work(db: Connection) -> None:
+        tokens.set_phone(db, who, phone, pbx)
+        detail = phone or "none"
+        auditing.audit(db, operator(), "cli", "", "token.phone", f"token {who}", detail, now=now)
+
+    async def run() -> None:
+        async with open_store(loaded) as store:
+            await store.change_people(work)
+
+    run_async(run())
+    say(f"the token {who} rings {phone}" if phone else f"the token {who} has no desk phone")
 
 
 @app.command("revoke")
@@ -143,7 +189,7 @@ def _end(expires: str, now: datetime) -> datetime | None:
     try:
         seconds = parse_duration(expires)
     except ValueError as error:
-        raise UserError(f"--expires {expires}: {error}") from None
+        raise UserError(f"--expires {expires}: {error}", "days as 90d, years as 1y") from None
     if seconds < 60:
         raise UserError(f"--expires {expires}: at least a minute")
     return now + timedelta(seconds=seconds)

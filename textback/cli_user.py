@@ -104,7 +104,8 @@ def add(
     loaded = configuration(context, config)
     who = user_name(name)
     wanted = choices([r.value for r in Role], role, "role")
-    phone, pbx = _phone(loaded, phone, pbx)
+    phone, pbx = desk_phone(loaded, phone, pbx)
+    _free(loaded, who)
     made = "" if no_password else _hashed(who, password_file)
     now = datetime.now(UTC)
 
@@ -210,7 +211,7 @@ def phone(
     """Say which desk phone rings first when this user calls somebody by a click."""
     loaded = configuration(context, config)
     who, now = spelt(name), datetime.now(UTC)
-    phone, pbx = _phone(loaded, phone, pbx)
+    phone, pbx = desk_phone(loaded, phone, pbx)
 
     def work(db: Connection) -> None:
         users.set_phone(db, who, phone, pbx)
@@ -289,6 +290,17 @@ def _there(loaded: Config, who: str) -> None:
         raise UserError(f"there is no user {who}", "textback user list names them all")
 
 
+def _free(loaded: Config, who: str) -> None:
+    """Before a password is asked for, and typed for nothing. Raises UserError."""
+
+    async def work() -> User | None:
+        async with open_store(loaded) as store:
+            return await store.user(who)
+
+    if run_async(work()) is not None:
+        raise UserError(f"there is a user {who} already", f"textback user passwd {who}")
+
+
 def user_name(name: str, what: str = "a user") -> str:
     """As it is kept. Raises UserError."""
     who = spelt(name)
@@ -298,7 +310,7 @@ def user_name(name: str, what: str = "a user") -> str:
     return who
 
 
-def _phone(loaded: Config, phone: str, pbx: str) -> tuple[str, str]:
+def desk_phone(loaded: Config, phone: str, pbx: str) -> tuple[str, str]:
     """Raises UserError."""
     if not phone:
         if pbx:

@@ -22,8 +22,8 @@ from textback import phone
 from textback.contacts import Entry, Found, Rules, add, decoded, is_yes, numbers_in, tags_in
 
 _DELIMITERS = ",;\t|"
-#: Characters of one cell, and cells of one row.
-MAX_CELL, MAX_CELLS = 131_072, 1_000
+#: Of one row. A cell has 131,072 characters at most: csv itself refuses longer ones.
+MAX_CELLS = 1_000
 
 _PHONE = re.compile(
     r"\b(?:tele)?phones?\b|\b(?:mobile|mobil|mobiltelefon|cell|cellphone|cellular|handy|tel"

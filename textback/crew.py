@@ -1,14 +1,30 @@
-"""Named tasks that live as long as the daemon: one that dies, or ends unasked, ends it."""
+"""Named tasks that live as long as the daemon: one that dies, or ends unasked, ends it. Beside them
+`apart`: work that may fail alone."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+async def apart(work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+    """Do `work` to its end in a task of its own, which is given back: whatever went wrong in it is
+    read there (`exception()`), and goes no further. Cancelled, this ends `work` first."""
+    task = asyncio.create_task(work, name=name)
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait([task])
+        raise
+    return task
 
 
 class Crew:

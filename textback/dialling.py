@@ -86,7 +86,7 @@ class Dialling:
         self._links = links
         self._on_dialled = on_dialled
         self._clock = clock
-        self._users: OrderedDict[str, _User] = OrderedDict()
+        self._users: OrderedDict[tuple[str, str], _User] = OrderedDict()
 
     def refusal(self, who: Who) -> DialRefusal | None:
         try:
@@ -96,7 +96,7 @@ class Dialling:
         return None
 
     def last(self, who: Who) -> Dialled | None:
-        user = self._users.get(who.name)
+        user = self._users.get(_desk(who))
         if user is None or user.last is None:
             return None
         link = self._links().get(user.pbx)
@@ -127,7 +127,7 @@ class Dialling:
         read = phone.read(number, config.business.country)
         if read.kind not in _CALLED or read.e164 != number:
             raise DialRefusedError(DialRefusal.NUMBER, read.why)
-        user = self._user(who.name)
+        user = self._user(_desk(who))
         last = self.last(who)
         rings = last is not None and last.stage in (DialStage.ASKED, DialStage.RINGING)
         if user.busy or (rings and user.clicked and started - user.clicked[-1] < AGAIN):
@@ -165,9 +165,9 @@ class Dialling:
             raise DialRefusedError(why)
         return able[0], link
 
-    def _user(self, name: str) -> _User:
-        user = self._users.setdefault(name, _User())
-        self._users.move_to_end(name)
+    def _user(self, desk: tuple[str, str]) -> _User:
+        user = self._users.setdefault(desk, _User())
+        self._users.move_to_end(desk)
         if len(self._users) > MOST_USERS:
             self._users.popitem(last=False)
         return user
@@ -175,6 +175,11 @@ class Dialling:
     def _count(self, result: str) -> None:
         if self._on_dialled is not None:
             self._on_dialled(result)
+
+
+def _desk(who: Who) -> tuple[str, str]:
+    """Whose clicks are counted together: a program rings the phones of several people."""
+    return who.name, who.phone
 
 
 def as_dialled(e164: str, country: str) -> str:

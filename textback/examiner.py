@@ -42,6 +42,7 @@ from textback import (
 from textback.config import Config
 from textback.console.findings import Finding, Findings
 from textback.console.health import Health
+from textback.crew import apart
 from textback.doctor import Check
 
 log = structlog.get_logger(__name__)
@@ -121,14 +122,7 @@ class Examiner:
         self._began = self._clock()
         self._found = replace(self._found, running=True)
         self._on_change()
-        # As a task: whatever goes wrong in it is read there, and goes no further.
-        task = asyncio.create_task(self._through(), name="examination")
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError:
-            task.cancel()
-            await asyncio.wait([task])
-            raise
+        task = await apart(self._through(), "examination")
         error = task.exception()
         if error is None:
             self._found = Findings(task.result(), datetime.now(UTC))

@@ -26,6 +26,7 @@ import structlog
 
 from textback.advice import Advice
 from textback.config import Config
+from textback.crew import apart
 from textback.figures_time import begins, day_of
 from textback.recommend import recommend
 from textback.store.errors import StoreError
@@ -89,16 +90,8 @@ class FiguresKeeper:
 
     async def run(self) -> None:
         while True:
-            # As a task: whatever goes wrong in it is read here. Texts must not stop for a plot.
-            task = asyncio.create_task(self._round(), name="round of figures")
-            try:
-                await asyncio.wait([task])
-            except asyncio.CancelledError:
-                task.cancel()
-                await asyncio.wait([task])
-                raise
-            if task.cancelled():
-                raise asyncio.CancelledError
+            # Apart: texts must not stop for a plot.
+            task = await apart(self._round(), "round of figures")
             error = task.exception()
             if error is not None:
                 self._failed(error)

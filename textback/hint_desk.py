@@ -59,8 +59,8 @@ class Answers(Protocol):
 class PbxView(Protocol):
     """What is asked of a PBX link."""
 
-    boot: str
-
+    @property
+    def boot(self) -> str: ...
     @property
     def state(self) -> str: ...
     def hint(self, hint: Hint, *, told: bool = False) -> None: ...

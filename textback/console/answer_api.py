@@ -7,6 +7,8 @@ and it is sent in shadow mode too. A request that is named is written once, howe
 
 from __future__ import annotations
 
+import re
+
 from pydantic import BaseModel, Field
 
 from textback import phone
@@ -19,7 +21,7 @@ from textback.console.thread_api import nothing, refusal
 from textback.console.who import Role
 from textback.model import OutboxRow, OutboxState
 from textback.store.errors import NoThreadError, OptedOutError, ReplyRefusedError
-from textback.store.talking import MOST
+from textback.store.talking import MOST, requested
 
 #: Characters that are measured; more than can be sent, so that one sees by how much.
 MOST_MEASURED = 5_000
@@ -30,12 +32,16 @@ _TEXT = Field(
     pattern=r"\S",
     examples=["We can come at 3 pm. Does that suit you?"],
 )
+#: What a request may be named by.
+NAMED, MOST_NAMED = r"^[\x21-\x7e]*$", 100
 _REQUEST = Field(
     "",
     description="A name of your own for this request: sent again with the same one, the text is "
-    "written once. The header Idempotency-Key does the same.",
-    max_length=100,
-    pattern=r"^[\x21-\x7e]*$",
+    "written once, for as long as it is kept (retention.texts). It counts for this conversation, "
+    "or for texts to somebody, and for you alone; with another text it is refused (409, "
+    "request_used). The header Idempotency-Key does the same, where this is left out.",
+    max_length=MOST_NAMED,
+    pattern=NAMED,
     examples=["5f0c1e2a"],
 )
 
@@ -98,10 +104,13 @@ async def post_reply(ctx: Ctx, *, thread: int, body: Answer) -> Sent:
         found = await ctx.store.open_thread(thread)
     except NoThreadError:
         raise nothing() from None
+    key = _key(ctx, body.request, f"thread {thread}")
+    # Before anything is held against it: whoever asks again did not hear that it was written.
+    if (there := await _requested(ctx, key, found.handset, body.text)) is not None:
+        return Sent(id=there.id, thread=thread, state=there.state)
     why_not = refusal(ctx, found)
     if why_not:
         raise Problem(409, "opted_out" if found.opted_out else "cannot", why_not)
-    key = _key(ctx, body.request, f"thread {thread}")
     row = await _write(ctx, found.handset, found.ours, body.text, request=key)
     return await _told(ctx, row, thread, "thread.reply")
 
@@ -112,23 +121,23 @@ async def post_message(ctx: Ctx, *, body: NewMessage) -> Sent:
     if to is None:
         raise Problem(409, "no_number", _("This is no telephone number."), to=body.to)
     watched = ctx.config.number_for(body.number)
-    if watched is None or watched.did == CATCH_ALL:
+    there = await ctx.store.threads_of(to)
+    did = did_of(ctx.config, body.number)
+    talk = next((one for one in there if one.number == did), None)
+    # Under did = "*" any number is watched: of those only one that this handset has to do with.
+    known = talk is not None or did in {n.did for n in ctx.config.number if n.did != CATCH_ALL}
+    if watched is None or not known:
         raise Problem(409, "not_ours", _("This is none of your numbers."), number=body.number)
     if not ctx.config.smsc:
         raise Problem(409, "cannot", _("There is no carrier account yet, so nothing can be sent."))
     if to in ctx.config.own_numbers:
         raise Problem(409, "ours", _("This is a number of your own."), to=body.to)
-    did = did_of(ctx.config, body.number)
-    there = await ctx.store.threads_of(to)
-    talk = next((one for one in there if one.number == did), None)
-    ours = talk.ours if talk is not None else watched.sender or watched.did
     key = _key(ctx, body.request, "message")
+    if (asked := await _requested(ctx, key, to, body.text)) is not None:
+        return Sent(id=asked.id, thread=await _thread_of(ctx, asked), state=asked.state)
+    ours = talk.ours if talk is not None else watched.sender or watched.did
     row = await _write(ctx, to, ours, body.text, number=did, request=key)
-    there = await ctx.store.threads_of(to)
-    thread = next((one.id for one in there if one.ours == row.sender), None)
-    if thread is None:  # erased between the two
-        raise nothing()
-    return await _told(ctx, row, thread, "thread.new")
+    return await _told(ctx, row, await _thread_of(ctx, row), "thread.new")
 
 
 async def post_preview(ctx: Ctx, *, body: Draft) -> Size:
@@ -146,7 +155,10 @@ async def post_preview(ctx: Ctx, *, body: Draft) -> Size:
 
 def _key(ctx: Ctx, request: str, what: str) -> str:
     """The name of a request, of this person and for this place; "" for none."""
-    given = request or ctx.request.headers.get("Idempotency-Key", "")[:100]
+    given = request or ctx.request.headers.get("Idempotency-Key", "")
+    if len(given) > MOST_NAMED or re.fullmatch(NAMED, given) is None:
+        why = _("At most 100 characters, without spaces.")
+        raise Problem(422, "fields", _("A field is wrong."), **{"Idempotency-Key": why})
     return f"console {ctx.who.name} {what} {given}" if given else ""
 
 
@@ -163,10 +175,30 @@ async def _write(
         raise nothing() from None
     except ReplyRefusedError as error:
         raise Problem(409, "refused", str(error)) from None
-    if request and (row.text, row.to) != (text, handset):
+    return _same(row, handset, text) if request else row
+
+
+def _same(row: OutboxRow, handset: str, text: str) -> OutboxRow:
+    """What was written for this request. Raises Problem 409 where that was another."""
+    if (row.text, row.to) != (text, handset):
         detail = _("Another text was sent by this form already. Nothing was sent now; send again.")
         raise Problem(409, "request_used", detail)
     return row
+
+
+async def _requested(ctx: Ctx, key: str, handset: str, text: str) -> OutboxRow | None:
+    """What an earlier request of this name has written. Raises Problem 409."""
+    found = await ctx.store.read(lambda db: requested(db, key))
+    return _same(found, handset, text) if found is not None else None
+
+
+async def _thread_of(ctx: Ctx, row: OutboxRow) -> int:
+    """Raises Problem 404: it was erased meanwhile."""
+    there = await ctx.store.threads_of(row.to)
+    thread = next((one.id for one in there if one.ours == row.sender), None)
+    if thread is None:
+        raise nothing()
+    return thread
 
 
 async def _told(ctx: Ctx, row: OutboxRow, thread: int, action: str) -> Sent:

@@ -18,8 +18,7 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 
 from textback.console import api_reading
-from textback.console.backend import BACKEND
-from textback.console.ctx import WHO, Ctx, Problem, nobody
+from textback.console.ctx import Ctx, Problem, ctx_of, only_ints
 from textback.console.i18n import _
 from textback.console.who import Role
 
@@ -41,6 +40,7 @@ class Endpoint:
     summary: str
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
+    body_optional: bool = False  #: without one, the body is as its fields' defaults are
     need: Role = Role.VIEWER
     status: int = 200
     errors: tuple[int, ...] = ()  #: besides those that every entry has
@@ -70,7 +70,7 @@ def add_to(app: web.Application, endpoints: Sequence[Endpoint]) -> None:
     app[TABLE] = tuple(endpoints)
     methods: dict[str, set[str]] = {}
     for endpoint in endpoints:
-        path = ROOT + endpoint.path.replace("}", r":[0-9]{1,18}}")
+        path = ROOT + only_ints(endpoint.path)
         answer = _handler(endpoint)
         methods.setdefault(path, {"OPTIONS"}).add(endpoint.method)
         app.router.add_route(endpoint.method, path, answer)
@@ -83,7 +83,7 @@ def add_to(app: web.Application, endpoints: Sequence[Endpoint]) -> None:
 
 def caller(request: web.Request, need: Role = Role.VIEWER) -> Ctx:
     """The request of one who may ask. Raises Problem 401, 403, 406."""
-    ctx = Ctx(request, request.get(WHO) or nobody(), request.app[BACKEND].clock())
+    ctx = ctx_of(request)
     if not ctx.who.name:
         raise Problem(401, "unauthorized", _("Sign in, or send a token."))
     if not ctx.may(need):
@@ -105,7 +105,9 @@ def _handler(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.Stream
             }
             raise Problem(422, "fields", _("A field is wrong."), **unknown)
         if endpoint.body is not None:
-            asked["body"] = await api_reading.body(endpoint.body, request)
+            asked["body"] = await api_reading.body(
+                endpoint.body, request, optional=endpoint.body_optional
+            )
         said = await endpoint.handler(ctx, **asked)
         return answered(endpoint.status, said.model_dump_json(by_alias=True))
 

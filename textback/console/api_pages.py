@@ -18,6 +18,12 @@ _reference = lru_cache(maxsize=4)(openapi_words.reference)
 _text = lru_cache(maxsize=4)(openapi.text)
 
 
+def describe(table: tuple[api.Endpoint, ...]) -> None:
+    """Makes both ahead."""
+    _reference(table)
+    _text(table)
+
+
 async def document(ctx: Ctx) -> web.StreamResponse:
     """What `make generated` writes into conf/textback-openapi.json."""
     api.caller(ctx.request)

@@ -51,8 +51,12 @@ def query(model: type[BaseModel], request: web.Request) -> BaseModel:
     return _validated(model, raw, wrong)
 
 
-async def body(model: type[BaseModel], request: web.Request) -> BaseModel:
-    """The body of a request. Raises Problem 400, 413, 415, 422."""
+async def body(
+    model: type[BaseModel], request: web.Request, *, optional: bool = False
+) -> BaseModel:
+    """The body of a request; `optional`: there need be none. Raises Problem 400, 413, 415, 422."""
+    if optional and not request.can_read_body:
+        return model()
     if request.content_type != "application/json":
         raise Problem(415, "json", _("Send JSON, with Content-Type: application/json."))
     try:

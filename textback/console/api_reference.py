@@ -30,6 +30,59 @@ printf '%s' '{"text": "Thank you, we call you back at four.", "request": "ticket
 """
 
 
+_ONCE = """\
+A text is sent once, however often it is asked for, with a request name of your own in the body \
+or in the header Idempotency-Key: after an answer that was lost or 503, ask again with the same. \
+It is answered as the first was (201, the same id), also when the handset has opted out \
+meanwhile. The name counts for your token, that conversation and that text. What is not named \
+may be written twice.
+
+How it went on says GET /messages/{message}, with the id of that answer, until over is true.
+
+A whole connector of some 200 lines, in Python and nothing else, is installed as \
+/usr/local/share/textback/crm/textback_crm.py; take from it what you like. Clients made from \
+textback-openapi.json type-check as well (openapi-python-client, openapi-typescript).
+
+To call from a desk phone, give the token one (textback token add --phone, textback token \
+phone), or name in the body that of a user: textback user add NAME --no-password --phone \
+PJSIP/101 makes one who never signs in here.
+"""
+_KEEPING_UP = """\
+GET /events has all that happened in its order: missed calls, replies, cases, opt-outs, texts \
+that did not arrive, alarms; the same that webhooks are sent (textback-webhooks(7)), with the \
+same ids. Begin with start=now, then ask with next of the answer before. Each event comes once, \
+however long you were away; gap says that some are deleted already (retention.events). Delivery \
+states are no events: see messages.
+
+A list that goes by time changes while it is read: pages come without doubles, but what moves to \
+the front meanwhile is not met again further back. So to copy all conversations, take the place \
+in the events first, read the pages, then follow the events from that place.
+"""
+_FOLLOWING = """\
+place=$(curl -fsS --config crm.curl "$base/events?start=now" | jq -r .next)
+while sleep 5; do
+    page=$(curl -fsS --config crm.curl "$base/events?cursor=$place") || continue
+    printf '%s' "$page" | jq -c '.events[]'
+    place=$(printf '%s' "$page" | jq -r .next)
+done
+"""
+_LIVE = """\
+To be told when to ask, rather than to ask every few seconds, listen to /live (beside /api/v1, \
+with the same token): server-sent events, which say words and never contents. At most 12 streams \
+for each token. An ended one is opened anew; what was missed stands in the events.
+"""
+_TOLD = (
+    ("event: hello", "After each connection: ask for everything you show."),
+    (
+        "event: topics",
+        "data has what changed, words with spaces between them: inbox, thread:17, calls, cases, "
+        "numbers, health, figures; * is anything.",
+    ),
+    ("event: crowded", "The last one: newer streams of the same token have taken its place."),
+    (": here", "Nothing happened for 15 seconds. After half a minute of silence connect again."),
+)
+
+
 def document() -> str:
     """The text of conf/textback-openapi.json."""
     return openapi.text(ENDPOINTS)
@@ -62,23 +115,20 @@ def man_page() -> str:
         ".SH A SMALL CRM",
         _roff("The conversations that nobody has read, and an answer to one of them:"),
         *_code(_LOOP),
-        ".PP",
-        _roff(
-            "With request a text is sent once, however often it is asked for: after an answer that "
-            "was lost, ask again with the same."
-        ),
-        ".PP",
-        _roff(
-            "To be told rather than to ask, use a webhook: textback-webhooks(7). Its events name "
-            "calls, conversations and cases by the numbers that are used here."
-        ),
+        *_paragraphs(_ONCE),
+        ".SH KEEPING UP",
+        *_paragraphs(_KEEPING_UP),
+        *_code(_FOLLOWING),
+        *_paragraphs(_LIVE),
+        *_list(_TOLD),
         ".SH REQUESTS",
         _roff(
             "Bodies are JSON, said to be so by Content-Type: application/json. Times are RFC 3339 "
             "with their zone, telephone numbers E.164. A parameter or field that is not named "
-            "below is refused, not overlooked. Lists come in pages: next of an answer, where it "
-            "is not empty, is the cursor of the page that follows. HEAD and OPTIONS are answered "
-            "everywhere."
+            "below is refused, not overlooked; one that is not marked as required may be left "
+            "out. Lists come in pages: next of an answer (older, of the lines of a conversation), "
+            "where it is not empty, is the cursor of the page that follows. HEAD and OPTIONS are "
+            "answered everywhere."
         ),
         ".SH ERRORS",
         _roff(
@@ -88,15 +138,14 @@ def man_page() -> str:
         ),
         *_list((str(status), means) for status, means in openapi.MEANS.items()),
     ]
-    tag = ""
-    for entry in told.entries:
-        if entry.tag != tag:
-            tag = entry.tag
-            out.append(f".SH {_escape(tag.upper())}")
-        out += _entry(entry)
+    for tag in dict.fromkeys(entry.tag for entry in told.entries):
+        out.append(f".SH {_escape(tag.upper())}")
+        for entry in told.entries:
+            out += _entry(entry) if entry.tag == tag else ()
     out.append(".SH MODELS")
+    bodies = {entry.body for entry in told.entries}
     for model in told.models.values():
-        out += _model(model)
+        out += _model(model, taken=model.name in bodies)
     out += [
         ".SH SEE ALSO",
         ".BR textback (1),",
@@ -114,27 +163,36 @@ def _entry(entry: Entry) -> Iterator[str]:
             yield from (".PP", _roff(one))
     yield from (".PP", _roff(entry.role))
     if entry.parameters:
-        yield from _fields(entry.parameters)
+        yield from _fields(entry.parameters, taken=True)
     yield ".PP"
     taken = f"Takes {entry.body}. " if entry.body else ""
     yield _roff(f"{taken}Answers {entry.status} with {entry.answer}")
 
 
-def _model(model: Model) -> Iterator[str]:
+def _model(model: Model, *, taken: bool) -> Iterator[str]:
     yield f".SS {_escape(model.name)}"
     if model.about:
         yield _roff(model.about.replace("\n\n", " "))
     if model.words:
         yield from (".PP", _roff("One of " + ", ".join(model.words)))
     if model.fields:
-        yield from _fields(model.fields)
+        yield from _fields(model.fields, taken=taken)
 
 
-def _fields(fields: Iterable[Field]) -> list[str]:
+def _fields(fields: Iterable[Field], *, taken: bool = False) -> list[str]:
+    """`taken`: it is sent, so that it matters what may be left out."""
     return _list(
-        (one.name, f"{one.about.rstrip('.')} ({one.kind})" if one.about else f"({one.kind})")
+        (one.name, f"{one.about.rstrip('.')} ({one.kind}{_must(one, taken)})".strip())
         for one in fields
     )
+
+
+def _must(field: Field, taken: bool) -> str:
+    return "; required" if taken and field.required else ""
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [line for one in text.split("\n\n") for line in (".PP", _roff(one))]
 
 
 def _list(rows: Iterable[tuple[str, str]]) -> list[str]:

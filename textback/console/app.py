@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -19,6 +20,7 @@ from textback.console import (
     calls_pages,
     cases_api,
     cases_pages,
+    events_api,
     figures_api,
     figures_pages,
     guard,
@@ -30,9 +32,12 @@ from textback.console import (
     inbox_pages,
     live,
     login_pages,
+    messages_api,
+    news_api,
     numbers_api,
     numbers_pages,
     queue_api,
+    ready,
     render,
     search_api,
     search_pages,
@@ -42,7 +47,7 @@ from textback.console import (
     words_api,
 )
 from textback.console.backend import BACKEND, Backend
-from textback.console.ctx import WHO, Ctx, Page, Problem, nobody, see_other
+from textback.console.ctx import WHO, Ctx, Page, Problem, ctx_of, only_ints, see_other
 from textback.console.i18n import _, speaking
 from textback.console.listening import WIRES, Wires
 from textback.console.nav import ENTRIES
@@ -70,9 +75,12 @@ ENDPOINTS: tuple[api.Endpoint, ...] = (
     *calls_api.ENDPOINTS,
     *search_api.ENDPOINTS,
     *words_api.ENDPOINTS,
+    *events_api.ENDPOINTS,
     *inbox_api.ENDPOINTS,
+    *news_api.ENDPOINTS,
     *thread_api.ENDPOINTS,
     *answer_api.ENDPOINTS,
+    *messages_api.ENDPOINTS,
     *thread_acts_api.ENDPOINTS,
     *cases_api.ENDPOINTS,
     *numbers_api.ENDPOINTS,
@@ -84,31 +92,37 @@ ENDPOINTS: tuple[api.Endpoint, ...] = (
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+#: All tabs hear of a change at the same moment. What they ask for then is made one after the other:
+#: the event loop takes the calls too, which wait for one part at the most, not for everybody's.
+_IN_TURN = web.AppKey("parts in turn", asyncio.Lock)
+
 
 def build_app(backend: Backend) -> web.Application:
     app = web.Application(middlewares=[_timed, _guarded], client_max_size=guard.LARGEST)
     app[BACKEND] = backend
     app[WIRES] = Wires()
+    app[_IN_TURN] = asyncio.Lock()
     app.on_response_prepare.append(headers.harden)
     health.add_to(app, backend.health, backend.exposition)
     app.router.add_get("/", _home)
     app.router.add_get("/static/{name}", _static)
     app.router.add_get("/live", live.stream)
     for page in PAGES:
-        app.router.add_route(page.method, _ints(page.path), _page(page))
+        app.router.add_route(page.method, only_ints(page.path), _page(page))
     api.add_to(app, ENDPOINTS)
+    app.on_startup.append(_make_ready)
     app.on_shutdown.append(_shut)
     return app
+
+
+async def _make_ready(app: web.Application) -> None:
+    table = app[api.TABLE]
+    await asyncio.to_thread(ready.make_ready, table)
 
 
 async def _shut(app: web.Application) -> None:
     # Streams have no end of their own, and the runner waits for every answer.
     app[BACKEND].feed.close()
-
-
-def _ints(path: str) -> str:
-    """Every parameter is a row's number; anything else is no page."""
-    return path.replace("}", r":[0-9]{1,18}}")
 
 
 async def _home(_request: web.Request) -> web.StreamResponse:
@@ -129,15 +143,23 @@ async def _static(request: web.Request) -> web.Response:
 
 def _page(page: Page) -> Handler:
     async def answer(request: web.Request) -> web.StreamResponse:
-        ctx = make_ctx(request)
+        ctx = ctx_of(request)
         if page.need is not None:
             if not ctx.who.name:
                 return see_other(guard.login_path(request))
             if not ctx.may(page.need):
                 raise Problem(403, "role", _("Your role does not allow this."))
+        part = request.headers.get(render.PART, "")
+        if request.method == "GET" and part:
+            async with request.app[_IN_TURN]:
+                return await made(ctx, part)
+        return await made(ctx, part)
+
+    async def made(ctx: Ctx, part: str) -> web.StreamResponse:
         # Before anything is read: what changes meanwhile is asked for again.
         ctx.shown["tick"] = ctx.backend.feed.tick
-        if request.method == "GET" and ctx.who.name:
+        # A search is a POST, and a page too. Of parts only this one shows them.
+        if ctx.who.name and part in ("", "nav"):
             ctx.shown["badges"] = await badges(ctx)
         return await page.handler(ctx)
 
@@ -160,10 +182,6 @@ COUNTS: dict[str, Callable[[Ctx], Awaitable[int]]] = {
 }
 
 
-def make_ctx(request: web.Request) -> Ctx:
-    return Ctx(request, request.get(WHO) or nobody(), request.app[BACKEND].clock())
-
-
 @web.middleware
 async def _timed(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Keeps in mind which connection is at work."""
@@ -179,7 +197,7 @@ async def _timed(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Says who asks, and answers what goes wrong in the words and the shape that was asked for."""
     backend = request.app[BACKEND]
-    ctx = make_ctx(request)
+    ctx = ctx_of(request)
     with speaking(ctx.language):
         try:
             guard.check_host(request, backend)
@@ -190,7 +208,7 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
             return _failed(ctx, Problem(503, "store", _words(503)))
     if who is not None:
         request[WHO] = who
-    ctx = make_ctx(request)
+    ctx = ctx_of(request)
     with speaking(ctx.language):
         try:
             await guard.check(request, backend, who)

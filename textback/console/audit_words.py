@@ -20,6 +20,7 @@ WORDS: Final = {
     "user.enable": N_("let a user in again"),
     "user.remove": N_("removed a user"),
     "token.add": N_("made a token"),
+    "token.phone": N_("set the desk phone of a token"),
     "token.revoke": N_("revoked a token"),
     "api": N_("changed something by the API"),
     "thread.reply": N_("wrote to a caller"),

@@ -90,14 +90,17 @@ async def _by_token(
             await backend.store.touch_token(found.id, now)
         except StoreUnavailableError as error:
             log.info("console_session_not_noted", error=str(error))
-    return Who(name=found.name, role=Role(found.role), via="token")
+    return Who(
+        name=found.name, role=Role(found.role), via="token", phone=found.phone, pbx=found.pbx
+    )
 
 
 async def _by_proxy(
     request: web.Request, backend: Backend, seen: Seen, claim: proxy.Claim
 ) -> Who | None:
     console = backend.config().console
-    if not _NAME.fullmatch(claim.name):
+    # Nor what turns a display around: the audit log is read by people.
+    if not _NAME.fullmatch(claim.name) or not claim.name.isprintable():
         _ignored(backend, seen, backend.clock(), console.proxy_user_header)
         return None
     name = spelt(claim.name)

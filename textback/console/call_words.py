@@ -14,11 +14,12 @@ from textback.model import Direction, OutboxState, Outcome, Reason, Source, Text
 
 
 class Said(NamedTuple):
-    """A badge, and the sentence that explains it."""
+    """A badge, and the sentence that explains it to those who wonder what to do."""
 
     short: str
     sentence: str
     kind: str = "quiet"  #: of the badge: ok warn bad info quiet
+    icon: str = ""  #: in the badge, "" for none
 
 
 OUTCOMES: dict[Outcome, Said] = {
@@ -59,7 +60,9 @@ OUTCOMES: dict[Outcome, Said] = {
 }
 
 REASONS: dict[Reason, Said] = {
-    Reason.SEND: Said(N_("texted"), N_("Every rule says that this caller may be texted."), "ok"),
+    Reason.SEND: Said(
+        N_("texted"), N_("Every rule says that this caller may be texted."), "ok", "check"
+    ),
     Reason.UNKNOWN_CALL: Said(
         N_("not seen whole"), N_("Part of the call was not seen, and nobody is texted on a guess.")
     ),
@@ -199,30 +202,45 @@ GROUPS: dict[str, str] = {
     "age": N_("The text"),
 }
 
+#: How a text stands, wherever it is shown.
 STATES: dict[OutboxState, Said] = {
-    OutboxState.QUEUED: Said(N_("Waiting to be sent"), N_("The text waits to be sent."), "info"),
-    OutboxState.SENDING: Said(N_("Being sent"), N_("The text is on its way."), "info"),
-    OutboxState.ACCEPTED: Said(N_("Sent"), N_("The carrier has taken the text."), "info"),
-    OutboxState.DELIVERED: Said(N_("Delivered"), N_("The text has arrived."), "ok"),
-    OutboxState.UNDELIVERED: Said(
-        N_("Not delivered"), N_("The carrier says that the text did not arrive."), "bad"
+    OutboxState.QUEUED: Said(
+        N_("Waiting to be sent"), N_("The text waits to be sent."), "info", "clock"
     ),
-    OutboxState.REFUSED: Said(N_("Refused"), N_("The carrier refused the text."), "bad"),
+    OutboxState.SENDING: Said(N_("Being sent"), N_("The text is on its way."), "info", "send"),
+    OutboxState.ACCEPTED: Said(N_("Sent"), N_("The carrier has taken the text."), "info", "check"),
+    OutboxState.DELIVERED: Said(N_("Delivered"), N_("The text has arrived."), "ok", "double-check"),
+    OutboxState.UNDELIVERED: Said(
+        N_("Not delivered"),
+        N_("The carrier could not bring it to the handset. Call instead."),
+        "bad",
+        "warn",
+    ),
+    OutboxState.REFUSED: Said(N_("Refused"), N_("The carrier did not take it."), "bad", "cross"),
     OutboxState.UNCERTAIN: Said(
-        N_("Not sure"), N_("No answer came: the text may or may not have arrived."), "warn"
+        N_("May have been sent"),
+        N_(
+            "The carrier gave no answer. It is not sent again by itself, so that nobody gets it "
+            "twice."
+        ),
+        "warn",
+        "warn",
     ),
     OutboxState.EXPIRED: Said(
-        N_("Too late"), N_("It became too old to be useful before it could be sent."), "warn"
+        N_("Not sent: too late"),
+        N_("It became too old to be useful before it could be sent."),
+        "warn",
+        "clock",
     ),
-    OutboxState.HELD: Said(
-        N_("Held back"), N_("The text is held back for somebody to look."), "warn"
+    OutboxState.HELD: Said(N_("Held back"), N_("It waits until somebody decides."), "warn", "info"),
+    OutboxState.DROPPED: Said(
+        N_("Given up"), N_("Somebody decided not to send it."), "quiet", "cross"
     ),
-    OutboxState.DROPPED: Said(N_("Given up"), N_("Somebody decided not to send it."), "quiet"),
     OutboxState.CANCELLED: Said(
-        N_("Not needed"), N_("It was not needed any more, and not sent."), "quiet"
+        N_("Not sent"), N_("It was no longer needed, or no longer wanted."), "quiet", "cross"
     ),
     OutboxState.SHADOW: Said(
-        N_("Shadow"), N_("It would have been sent; in shadow mode nothing is."), "info"
+        N_("Not sent: shadow mode"), N_("In live mode it would have been sent."), "quiet", "info"
     ),
 }
 

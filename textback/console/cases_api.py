@@ -18,8 +18,8 @@ from textback.console.cases_models import (
     CaseList,
     CaseStory,
     Dismissal,
-    Due,
-    Note,
+    DueBy,
+    NoteText,
     StoryEntry,
     Take,
     WhichCases,
@@ -203,14 +203,14 @@ async def assign(ctx: Ctx, *, case: int, body: Assignment) -> Case:
     )
 
 
-async def set_due(ctx: Ctx, *, case: int, body: Due) -> Case:
+async def set_due(ctx: Ctx, *, case: int, body: DueBy) -> Case:
     by, now = ctx.who.name, ctx.now
     return await _changed(
         ctx, case, "due", lambda: ctx.store.set_case_due(case, body.due, by=by, now=now)
     )
 
 
-async def note(ctx: Ctx, *, case: int, body: Note) -> Case:
+async def note(ctx: Ctx, *, case: int, body: NoteText) -> Case:
     by, now = ctx.who.name, ctx.now
     return await _changed(
         ctx, case, "note", lambda: ctx.store.note_case(case, body.note, by=by, now=now)
@@ -302,25 +302,9 @@ ENDPOINTS = (
     ),
     _act("take", take, Take, "Make a case yours"),
     _act("assign", assign, Assignment, "Make a case somebody's, or nobody's"),
-    _act("due", set_due, Due, "Say by when to call back"),
-    _act("note", note, Note, "Note what to know of a case"),
+    _act("due", set_due, DueBy, "Say by when to call back"),
+    _act("note", note, NoteText, "Note what to know of a case"),
     _act("dismiss", dismiss, Dismissal, "Close a case by hand"),
     _act("reopen", reopen, None, "Open a closed case again"),
-    Endpoint(
-        method="POST",
-        path="/cases/{case}/dial",
-        handler=dial,
-        answer=DialCall,
-        need=Role.AGENT,
-        summary="Ring your desk phone, then call the caller of a case",
-        errors=(404, *dial_api.ERRORS),
-    ),
-    Endpoint(
-        method="GET",
-        path="/cases/{case}/dial",
-        handler=dial_state,
-        answer=DialState,
-        summary="Whether you can call this caller by a click, and how your last call goes",
-        errors=(404,),
-    ),
+    *dial_api.endpoints("/cases/{case}", "caller", "case", post=dial, get=dial_state),
 )

@@ -157,7 +157,7 @@ class Assignment(BaseModel):
     )
 
 
-class Due(BaseModel):
+class DueBy(BaseModel):
     """By when."""
 
     due: AwareDatetime | None = Field(
@@ -174,7 +174,7 @@ class Due(BaseModel):
         return value
 
 
-class Note(BaseModel):
+class NoteText(BaseModel):
     """What to know of it, in place of the note before."""
 
     note: str = Field(max_length=MOST_NOTE, examples=["wants Tuesday"], description="Plain text.")

@@ -17,8 +17,8 @@ from textback.console.cases_models import (
     CaseColumn,
     CaseList,
     Dismissal,
-    Due,
-    Note,
+    DueBy,
+    NoteText,
     Take,
     WhichCases,
 )
@@ -224,7 +224,7 @@ async def _assign(ctx: Ctx, case: int, form: dict[str, str]) -> str:
 
 async def _due(ctx: Ctx, case: int, form: dict[str, str]) -> str:
     due = due_of(ctx, form)
-    await cases_api.set_due(ctx, case=case, body=Due(due=due))
+    await cases_api.set_due(ctx, case=case, body=DueBy(due=due))
     return _("The time is set.") if due is not None else _("It has no time any more.")
 
 
@@ -232,7 +232,7 @@ async def _note(ctx: Ctx, case: int, form: dict[str, str]) -> str:
     said = " ".join(form.get("note", "").split())
     if len(said) > MOST_NOTE:
         raise _too_long(said)
-    await cases_api.note(ctx, case=case, body=Note(note=said))
+    await cases_api.note(ctx, case=case, body=NoteText(note=said))
     return _("Noted.")
 
 

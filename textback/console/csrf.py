@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from textback.console import headers
 from textback.console.ctx import posted
 
 HEADER, FIELD = "X-CSRF-Token", "csrf"
@@ -48,7 +49,9 @@ def foreign(request: web.Request, hosts: Iterable[str]) -> str:
     place = there.netloc.casefold()
     # Compared as written: a browser leaves the usual port out of both.
     here = {name.casefold() for name in (request.headers.get("Host", ""), *hosts)} - {""}
-    return "" if there.scheme in ("http", "https") and place in here else "Origin"
+    # By https a page of the same name that came by http is another: anybody on the way wrote it.
+    schemes = ("https",) if request.get(headers.SECURE) else ("http", "https")
+    return "" if there.scheme in schemes and place in here else "Origin"
 
 
 async def sent(request: web.Request) -> str:

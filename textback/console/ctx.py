@@ -162,6 +162,16 @@ class Page:
     need: Role | None = Role.VIEWER  #: None: anybody, signed in or not
 
 
+def ctx_of(request: web.Request) -> Ctx:
+    """As whoever the middleware has found out asks; nobody before it has."""
+    return Ctx(request, request.get(WHO) or nobody(), request.app[BACKEND].clock())
+
+
+def only_ints(path: str) -> str:
+    """A path for the router: every parameter is a row's number; anything else is no page."""
+    return path.replace("}", r":[0-9]{1,18}}")
+
+
 def see_other(path: str) -> web.Response:
     """303; as an answer, not as aiohttp's exception, which must not be returned."""
     return web.Response(status=303, headers={"Location": path})

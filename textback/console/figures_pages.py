@@ -194,7 +194,7 @@ def kpis(counted: Summary, period: Period, words: Words) -> tuple[Kpi, ...]:
         Kpi(
             _("Time to the text"),
             words.seconds(time.median),
-            _("95 %% within %(time)s") % {"time": words.seconds(time.within_95)}
+            _("95%% within %(time)s") % {"time": words.seconds(time.within_95)}
             if time.texts
             else "",
             moved(time.median, time_then.median, "down", points=False),

@@ -194,7 +194,7 @@ def delays(time: TimeToText, words: Words) -> Plot:
     ]
     finding = _("No text was sent.")
     if time.texts:
-        finding = _("Half of %(texts)s texts were with the carrier in %(half)s, 95 %% in %(most)s.")
+        finding = _("Half of %(texts)s texts were with the carrier in %(half)s, 95%% in %(most)s.")
         finding %= {
             "texts": words.number(time.texts),
             "half": words.seconds(time.median),

@@ -40,14 +40,19 @@ COOKIES = web.RequestKey("cookies", list[str])
 
 async def harden(request: web.Request, response: web.StreamResponse) -> None:
     """On every answer that is prepared: pages, files, errors, streams."""
-    for name, value in HEADERS.items():
-        response.headers[name] = value
-    response.headers.setdefault(CACHE, "no-store")
+    put(response)
     host = request.headers.get("Host", "")
     if request.get(SECURE) and ":" not in host.rpartition("]")[2]:
         response.headers["Strict-Transport-Security"] = STRICT
     for cookie in request.get(COOKIES, []):
         response.headers.add("Set-Cookie", cookie)
+
+
+def put(response: web.StreamResponse) -> None:
+    """What does not depend on who asks for what."""
+    for name, value in HEADERS.items():
+        response.headers[name] = value
+    response.headers.setdefault(CACHE, "no-store")
 
 
 def set_cookie(request: web.Request, cookie: str) -> None:

@@ -22,6 +22,7 @@ from textback.console.inbox_api import (
     get_threads,
     post_search,
 )
+from textback.console.inbox_api import thread as thread_of
 from textback.console.inbox_view import Place
 from textback.console.render import PART
 from textback.console.thread_api import ThreadFull, ThreadLines, conversation, full, quick_texts
@@ -33,8 +34,9 @@ _WORDS = 200
 
 
 async def waiting(ctx: Ctx) -> int:
-    """The little number in the navigation: conversations that nobody has looked at."""
-    return (await ctx.store.waiting()).unread
+    """The little number in the navigation and in the title: conversations that wait for an answer,
+    as many as the list "Needs you" has."""
+    return (await ctx.store.waiting()).needs_you
 
 
 async def inbox(ctx: Ctx) -> web.StreamResponse:
@@ -139,7 +141,7 @@ async def _talk(ctx: Ctx, thread: int, draft: str | None) -> Mapping[str, Any]:
         "lines": inbox_view.shown(ctx, lines.lines),
         "older": lines.older,
         "paged": bool(older),
-        "others": [one for one in others if one.id != thread],
+        "others": [thread_of(ctx.config, one) for one in others if one.id != thread],
         "no_text": contact is not None and contact.no_text,
         "out": out,
         "out_words": thread_words.opted_out(out),

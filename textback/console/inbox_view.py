@@ -12,12 +12,12 @@ from datetime import date, datetime
 from urllib.parse import urlencode
 
 from textback.config import CATCH_ALL, Config, NumberConfig
-from textback.console import cases_words, cursor, thread_words
+from textback.console import call_words, cases_words, cursor, thread_words
+from textback.console.call_words import Said
 from textback.console.ctx import Ctx
 from textback.console.i18n import _
 from textback.console.inbox_api import InboxThread
 from textback.console.thread_api import ThreadCall, ThreadTextIn, ThreadTextOut
-from textback.console.thread_words import Standing
 from textback.model import InboxList, OutboxState, Review, TextKind
 
 #: How texts stand that somebody should look at, besides in the list.
@@ -92,9 +92,9 @@ def colour(thread: InboxThread) -> int:
     return thread.id % _COLOURS
 
 
-def trouble(thread: InboxThread) -> Standing | None:
+def trouble(thread: InboxThread) -> Said | None:
     """What is wrong with the newest text, where it is ours and did not arrive."""
-    return thread_words.STATES[thread.text_state] if thread.text_state in _TROUBLE else None
+    return call_words.STATES[thread.text_state] if thread.text_state in _TROUBLE else None
 
 
 # --- the lines of a conversation ----------------------------------------------------------------
@@ -113,7 +113,7 @@ class Shown:
     automatic: bool = False
     missed: bool = False
     waited: float = 0.0
-    standing: Standing | None = None
+    standing: Said | None = None
     why: str = ""  #: why it stands so
     segments: int = 0
     call: int | None = None
@@ -189,7 +189,7 @@ def _in(line: ThreadTextIn, new_day: date | None) -> Shown:
 
 
 def _out(line: ThreadTextOut, new_day: date | None) -> Shown:
-    standing = thread_words.STATES[line.state]
+    standing = call_words.STATES[line.state]
     by = cases_words.person(line.author)
     automatic = not line.author and line.kind is not TextKind.REPLY
     return Shown(

@@ -3,15 +3,21 @@
 A browser that is slow is let be; whoever opens connections and sends a byte now and then
 (slowloris) loses them: the service has calls to take beside this, and each is an open file.
 
+    is in its TLS handshake         HANDSHAKE seconds
     waits for its first request     FIRST seconds
     has sent part of a body         BODY seconds for all of it
     is kept alive between requests  IDLE seconds
     is one too many                 not taken at all
+
+Connections are taken here and not by asyncio's own server: that one tells nobody of a connection
+before its handshake is over, so those that never finish theirs could not be counted.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -21,7 +27,7 @@ import structlog
 from aiohttp import web
 
 from textback.config_console import Console
-from textback.console import tls
+from textback.console import refusing, tls
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +38,11 @@ EVERY = 5.0
 MOST = 400
 #: Seconds for a TLS handshake, and for answers under way at the end.
 HANDSHAKE, LAST = 10.0, 2.0
+#: Connections that wait to be taken, in the kernel.
+BACKLOG = 128
+#: Seconds until it is tried again after this machine had no room for a connection.
+NO_ROOM = 1.0
+_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class Wires:
@@ -68,14 +79,6 @@ class Wires:
 WIRES = web.AppKey("wires", Wires)
 
 
-class _Full(asyncio.Protocol):
-    """Takes the place of a connection that is one too many."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.Transport):
-            transport.abort()
-
-
 class Listening:
     """The port, from `start` to `close`."""
 
@@ -83,33 +86,94 @@ class Listening:
         self._app, self._console, self._most = app, console, most
         self._context: ssl.SSLContext | None = None
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=LAST)
-        self._server: asyncio.Server | None = None
-        self._sweeper: asyncio.Task[None] | None = None
+        self._sockets: list[socket.socket] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        #: Those in their handshake.
+        self._arriving: dict[asyncio.Task[None], socket.socket] = {}
 
     async def start(self) -> None:
         """Raises OSError when the port cannot be had, or the certificate not be used."""
         self._context = await asyncio.to_thread(tls.context, self._console)
         await self._runner.setup()
-        loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(
-                self._protocol,
-                self._console.address,
-                int(self._console.listen.rpartition(":")[2]),
-                backlog=128,
-                ssl=self._context,
-                ssl_handshake_timeout=HANDSHAKE if self._context else None,
-            )
+            self._sockets = await self._bound()
         except OSError:
             await self._runner.cleanup()
             raise
-        self._sweeper = asyncio.create_task(self._sweep(), name="console connections")
+        self._tasks = [
+            asyncio.create_task(self._take(one), name="console port") for one in self._sockets
+        ]
+        self._tasks.append(asyncio.create_task(self._sweep(), name="console connections"))
+
+    async def _bound(self) -> list[socket.socket]:
+        """Sockets that listen, one for each address the name in `listen` has."""
+        port = int(self._console.listen.rpartition(":")[2])
+        found = await asyncio.get_running_loop().getaddrinfo(
+            self._console.address or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        made: list[socket.socket] = []
+        try:
+            for family, _type, _proto, _name, address in dict.fromkeys(found):
+                one = socket.create_server(address, family=family, backlog=BACKLOG)
+                one.setblocking(False)
+                made.append(one)
+        except OSError:
+            for one in made:
+                one.close()
+            raise
+        return made
+
+    # --- connections that come ---
+
+    @property
+    def count(self) -> int:
+        """Connections there are, whatever they are at."""
+        served = self._runner.server
+        return len(self._arriving) + (len(served.connections) if served is not None else 0)
+
+    async def _take(self, port: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                wire, _address = await loop.sock_accept(port)
+            except OSError as error:
+                # Whoever came is gone again, or this machine has no file left for him.
+                if error.errno in _ROOM:
+                    log.warning("console_no_room", error=str(error))
+                    await asyncio.sleep(NO_ROOM)
+                continue
+            if self.count >= self._most:
+                wire.close()
+                continue
+            task = asyncio.create_task(self._begin(wire), name="console connection")
+            self._arriving[task] = wire
+            task.add_done_callback(self._arrived)
+
+    def _arrived(self, task: asyncio.Task[None]) -> None:
+        wire = self._arriving.pop(task)
+        if task.cancelled():  # perhaps before it began, and then nobody else closes it
+            wire.close()
+
+    async def _begin(self, wire: socket.socket) -> None:
+        """Until its handshake is over; without TLS at once."""
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.connect_accepted_socket(
+                self._protocol,
+                wire,
+                ssl=self._context,
+                ssl_handshake_timeout=HANDSHAKE if self._context else None,
+            )
+        except OSError as error:
+            # No TLS, another one than ours, too slow, or gone: everybody's port has such guests.
+            log.debug("console_handshake_failed", error=type(error).__name__)
 
     def _protocol(self) -> asyncio.Protocol:
         served = self._runner.server
-        if served is None or len(served.connections) >= self._most:
-            return _Full()
-        return served()
+        if served is None:
+            raise ConnectionAbortedError(errno.ECONNABORTED, "the console is closed")
+        loop = asyncio.get_running_loop()
+        return refusing.Serving(served, loop=loop, access_log=None)  # type: ignore[arg-type]
 
     async def _sweep(self) -> None:
         wires = self._app[WIRES]
@@ -138,12 +202,14 @@ class Listening:
             log.warning("console_certificate_unusable", error=str(error))
 
     async def close(self) -> None:
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._sweeper
-        if self._server is not None:
-            self._server.close()
+        for tasks in (self._tasks, list(self._arriving)):
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with suppress(asyncio.CancelledError):
+                    await task
+        for one in self._sockets:
+            one.close()
         await self._runner.cleanup()
 
 

@@ -1,11 +1,13 @@
-"""`/live`: what changed, as server-sent events, one stream for each tab that is looked at.
+"""`/live`: what changed, as server-sent events. Of one browser each tab that is looked at has a
+stream, and one for those that are not.
 
     event: hello      after each connection, with the feed's tick: who has seen another one asks
                       for all it shows
     event: topics     what changed, words with spaces between them (`textback.console.feed`); its
                       id is the tick
     event: crowded    the last: newer tabs of the same session have taken its place
-    : here            a sign of life, so that no proxy closes the stream
+    event: here       a sign of life, so that no proxy closes the stream, and a computer that slept
+                      notices that the connection is gone
 
 Nothing is kept for who was away: who comes back asks for what it shows, once, which is also what a
 slow one is told when too much has gathered.
@@ -91,7 +93,7 @@ async def _follow(
                 break
             beat = loop.time() + BEAT
             if not topics:
-                await _write(response, b": here\n\n")
+                await _write(response, b"event: here\ndata: -\n\n")
         if topics:
             words = " ".join(topics).encode()
             told = b"id: %d\nevent: topics\ndata: %b\n\n" % (backend.feed.settled, words)

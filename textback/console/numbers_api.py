@@ -16,13 +16,13 @@ from textback.console.ctx import Ctx, Problem
 from textback.console.i18n import _
 from textback.console.numbers_models import (
     ChangeOut,
-    Changes,
+    ChangePage,
     ChangesIn,
     KeyOut,
     Made,
     ModeChange,
     NumberChange,
-    Numbers,
+    NumberList,
     OneNumber,
     PreviewIn,
     TestIn,
@@ -40,7 +40,7 @@ PAGE = 30
 _COMING = (OutboxState.QUEUED, OutboxState.SENDING)
 
 
-async def numbers(ctx: Ctx) -> Numbers:
+async def numbers(ctx: Ctx) -> NumberList:
     """What each watched number does, with its texts as a caller would get them."""
     standing = await edits.standing(ctx.backend)
     samples = await _samples(ctx)
@@ -97,7 +97,7 @@ async def change_mode(ctx: Ctx, *, body: ModeChange) -> Made:
     return Made(change=made)
 
 
-async def changes(ctx: Ctx, *, query: ChangesIn) -> Changes:
+async def changes(ctx: Ctx, *, query: ChangesIn) -> ChangePage:
     """What was changed here, by whom, and what it was before."""
     before = 0
     if query.cursor:
@@ -106,7 +106,7 @@ async def changes(ctx: Ctx, *, query: ChangesIn) -> Changes:
     await edits.settle(ctx.backend)
     found = await ctx.store.config_changes(before=before, limit=PAGE + 1)
     more = cursor.write("changes", found[PAGE - 1].id) if len(found) > PAGE else ""
-    return Changes(changes=[change_out(one, ctx.config) for one in found[:PAGE]], cursor=more)
+    return ChangePage(changes=[change_out(one, ctx.config) for one in found[:PAGE]], next=more)
 
 
 async def undo(ctx: Ctx, *, change: int) -> Made:
@@ -234,7 +234,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="GET",
         path="/numbers",
         handler=numbers,
-        answer=Numbers,
+        answer=NumberList,
         summary="What each watched number does",
     ),
     Endpoint(
@@ -298,7 +298,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="GET",
         path="/changes",
         handler=changes,
-        answer=Changes,
+        answer=ChangePage,
         query=ChangesIn,
         need=Role.ADMIN,
         summary="What was changed in the console",

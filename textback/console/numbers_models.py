@@ -107,7 +107,7 @@ class NumberOut(Answer):
     changed: list[ChangedKey]
 
 
-class Numbers(Answer):
+class NumberList(Answer):
     """Every watched number, and whether anything may be changed here."""
 
     mode: Mode
@@ -260,8 +260,8 @@ class ChangesIn(BaseModel):
     cursor: str = Field(default="", max_length=400)
 
 
-class Changes(Answer):
+class ChangePage(Answer):
     """The newest first."""
 
     changes: list[ChangeOut]
-    cursor: str = Field(description="For those before them; empty: these are the first ones.")
+    next: str = Field(description="The cursor of those before them; empty: there are none.")

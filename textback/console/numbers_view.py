@@ -14,8 +14,8 @@ from textback.console.edits import Standing, value_words
 from textback.console.numbers_models import (
     ChangedKey,
     FindingOut,
+    NumberList,
     NumberOut,
-    Numbers,
     OneNumber,
     SpanOut,
     TextOut,
@@ -32,8 +32,8 @@ _SAMPLE_DID = "+12125550100"
 
 def numbers(
     config: Config, standing: Standing, samples: dict[str, Sample], measure: Measure, now: datetime
-) -> Numbers:
-    return Numbers(
+) -> NumberList:
+    return NumberList(
         mode=config.mode,
         editable=not standing.obstacle,
         obstacle=standing.obstacle,

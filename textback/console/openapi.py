@@ -17,6 +17,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from textback import __version__
 from textback.console import openapi_descriptions
+from textback.console.answer_api import MOST_NAMED, NAMED
 from textback.console.api import JSON, PROBLEM, ROOT, Endpoint, ProblemDetails
 from textback.console.openapi_examples import example
 from textback.console.who import Role
@@ -25,6 +26,36 @@ REF = "#/components/schemas/{model}"
 #: A row's number in a path.
 ROW = {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}
 
+#: By the answer that names a row, where to read it.
+_LINKS: Mapping[str, dict[str, Any]] = {
+    "Sent": {
+        "message": {
+            "operationId": "get_messages_message",
+            "parameters": {"message": "$response.body#/id"},
+            "description": "How the text stands.",
+        },
+        "thread": {
+            "operationId": "get_threads_thread",
+            "parameters": {"thread": "$response.body#/thread"},
+            "description": "The conversation it is part of.",
+        },
+    },
+    "Case": {
+        "case": {
+            "operationId": "get_cases_case",
+            "parameters": {"case": "$response.body#/id"},
+            "description": "The case with its story.",
+        },
+    },
+}
+_NAME: dict[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same as `request` in the body, where that is left out.",
+    "schema": {"type": "string", "pattern": NAMED, "maxLength": MOST_NAMED},
+    "example": "5f0c1e2a",
+}
 #: Which answers an entry has besides its own and those of `Endpoint.errors`, and when.
 _ALWAYS = (401, 403, 406, 503)
 _WITH_QUERY, _WITH_ROW, _WITH_BODY = (422,), (404,), (400, 413, 415, 422)
@@ -134,6 +165,8 @@ def parameters(endpoint: Endpoint, schemas: Mapping[str, Any]) -> list[dict[str,
         {"name": name, "in": "path", "required": True, "schema": ROW, "description": _row(name)}
         for name in re.findall(r"{(\w+)}", endpoint.path)
     ]
+    if takes_name(endpoint):
+        found.append(_NAME)
     if endpoint.query is None:
         return found
     schema = endpoint.query.model_json_schema(by_alias=True, ref_template=REF)
@@ -153,6 +186,11 @@ def parameters(endpoint: Endpoint, schemas: Mapping[str, Any]) -> list[dict[str,
             made |= {"style": "form", "explode": True}
         found.append(made)
     return found
+
+
+def takes_name(endpoint: Endpoint) -> bool:
+    """Whether it is done once, however often it is asked for by the same name."""
+    return endpoint.body is not None and "request" in endpoint.body.model_fields
 
 
 def _opaque(name: str) -> dict[str, str]:
@@ -189,7 +227,7 @@ def _operation(endpoint: Endpoint, schemas: Mapping[str, Any]) -> dict[str, Any]
         made["parameters"] = found
     if endpoint.body is not None:
         made["requestBody"] = {
-            "required": True,
+            "required": not endpoint.body_optional,
             "content": {JSON: _content(endpoint.body, schemas)},
         }
     made["responses"] = {
@@ -198,6 +236,8 @@ def _operation(endpoint: Endpoint, schemas: Mapping[str, Any]) -> dict[str, Any]
             "content": {JSON: _content(endpoint.answer, schemas)},
         }
     }
+    if links := _LINKS.get(endpoint.answer.__name__):
+        made["responses"][str(endpoint.status)]["links"] = links
     for status, meaning in answers(endpoint).items():
         made["responses"][str(status)] = {
             "description": meaning,
@@ -226,6 +266,10 @@ def _schemas(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     for (model, _mode), said in names.items():
         if said["$ref"] != REF.format(model=model.__name__):
             raise ValueError(f"two models of the API are called {model.__name__}")
+    for name, said in schema.get("$defs", {}).items():
+        # Generators of clients call the variable of a model by its name, and so its field.
+        if re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower() in said.get("properties", {}):
+            raise ValueError(f"{name} has a field of its own name: generated clients trip over it")
     bodies = {one.body.__name__ for one in endpoints if one.body is not None}
     queries = {one.query.__name__ for one in endpoints if one.query is not None}
     found: dict[str, Any] = {

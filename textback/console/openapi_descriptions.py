@@ -106,11 +106,21 @@ _FIELDS: Mapping[str, str] = {
 }
 #: Where a name means something else.
 _SPECIAL: Mapping[str, str] = {
+    "AuditLine.at": "When; the first time, where it is counted.",
+    "AuditLine.last": "When it was last done; the same as at, where it was done once.",
     "Bucket.texts": "How many texts were sent.",
     "Figures.by": "Hour, day, week or month.",
     "FoundCase.missed": "When the last call was missed.",
     "FoundThread.last": "When something was last written or called.",
     "FoundThread.text": "The last text of it.",
+    "LivingCall.call": "The call.",
+    "NumberOut.texts": "Its texts, as a caller would get them.",
+    "OneNumber.number": "The number.",
+    "SpanOut.opens": "Minute of the day from which it is open.",
+    "SpanOut.closes": "Minute of the day until which it is open.",
+    "Why.case": "The case this call belongs to; null: none.",
+    "Why.text": "The text to the missed caller; null: none.",
+    "WhyText.reason": "Why it is in this state; may be empty.",
     "LivingCall.at": "When this became known.",
     "OfNumber.answered": "How many calls were answered.",
     "OfNumber.calls": "How many calls came in.",

@@ -42,10 +42,6 @@ class Column:
     total: int
     segments: tuple[Segment, ...]
 
-    @property
-    def middle(self) -> float:
-        return round(self.left + self.strip / 2, 3)
-
 
 @dataclass(frozen=True, slots=True)
 class Columns:

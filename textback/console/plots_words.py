@@ -30,7 +30,7 @@ def _number(language: str, value: float) -> str:
 
 @lru_cache(_KEPT)
 def _percent(language: str, value: float) -> str:
-    return format_percent(value, format="#,##0%", locale=language)
+    return format_percent(value, locale=language)
 
 
 @lru_cache(_KEPT)
@@ -74,7 +74,7 @@ class Words:
         return _number(self.language, value)
 
     def percent(self, part: int, whole: int) -> str:
-        """ "12 %"; "–" of nothing; never 0 of something."""
+        """ "12%"; "–" of nothing; never 0 of something."""
         if not whole:
             return "–"
         if 0 < part / whole < 0.01:
@@ -125,7 +125,7 @@ class Words:
 class Change:
     """How a figure stands to that of the span before."""
 
-    text: str  #: "+12 %", "−3 points", "as before"
+    text: str  #: "+12%", "−3 points", "as before"
     way: str  #: "up", "down", "same"
     good: str  #: "good", "bad", "" where it is neither
 
@@ -143,7 +143,7 @@ def change(
         size = {"points": words.number(abs(moved))}
     else:
         moved = round((now - before) / before * 100)
-        said = _("%(percent)s %%")
+        said = _("%(percent)s%%")
         size = {"percent": words.number(abs(moved))}
     if not moved:
         return Change(_("as before"), "same", "")

@@ -19,7 +19,11 @@ from textback.console.who import Role
 
 #: The header that has [console] proxy_secret.
 SECRET_HEADER = "X-Textback-Proxy"  # noqa: S105 - the name of a header
-FORWARDED = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "X-Real-IP")
+#: What says that a proxy has sent this.
+FORWARDED = (
+    *("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Server"),
+    *("Forwarded", "X-Real-IP", "Via"),
+)
 _MOST_HOPS = 20
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -62,15 +62,23 @@ def when(at: datetime | None) -> str:
         return ""
     here, view = _local(at)
     today = view.now.astimezone(view.zone).date()
-    if here.date() == today:
-        return format_time(here, "short", tzinfo=view.zone, locale=view.language)
     if today - here.date() == timedelta(days=1):
         clock = format_time(here, "short", tzinfo=view.zone, locale=view.language)
         return i18n._("yesterday %(clock)s") % {"clock": clock}
-    days = "MMMd" if here.year == today.year else "yMMMd"
-    date = format_skeleton(days, here, tzinfo=view.zone, locale=view.language)
-    clock = format_time(here, "short", tzinfo=view.zone, locale=view.language)
-    both = get_datetime_format("medium", locale=view.language)
+    # By its UTC: the two hours of a clock set back are equal as local times.
+    past = "" if here.date() == today else "MMMd" if here.year == today.year else "yMMMd"
+    return _when(at.astimezone(UTC), past, view.zone, view.language)
+
+
+@lru_cache(maxsize=4_096)
+def _when(at: datetime, days: str, zone: ZoneInfo, language: str) -> str:
+    # Live pages show the same moments again and again.
+    here = at.astimezone(zone)
+    clock = format_time(here, "short", tzinfo=zone, locale=language)
+    if not days:
+        return clock
+    date = format_skeleton(days, here, tzinfo=zone, locale=language)
+    both = get_datetime_format("medium", locale=language)
     return str(both).replace("{1}", date).replace("{0}", clock)
 
 
@@ -153,7 +161,7 @@ def number(text: str | None) -> str:
     """A telephone number as people of the business's country write it."""
     if not text or not text.startswith("+"):
         return text or ""
-    return _number(text, _VIEW.get().country)
+    return number_in(text, _VIEW.get().country)
 
 
 @cache
@@ -162,7 +170,8 @@ def _codes(country: str) -> int:
 
 
 @lru_cache(maxsize=1_024)
-def _number(text: str, country: str) -> str:
+def number_in(text: str, country: str) -> str:
+    """A telephone number (E.164) as people of this country write it; what is none as it is."""
     try:
         parsed = phonenumbers.parse(text)
     except phonenumbers.NumberParseException:

@@ -170,21 +170,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _act("optout", post_optout, "No more texts to a handset", body=ConsentReason),
     _act("optin", post_optin, "Text a handset again", body=ConsentReason, need=Role.ADMIN),
     _act("review", post_review, "Decide whether a reply was an opt-out", body=Decision),
-    Endpoint(
-        method="POST",
-        path="/threads/{thread}/dial",
-        handler=post_dial,
-        answer=DialCall,
-        need=Role.AGENT,
-        summary="Ring your desk phone, then call the handset of a conversation",
-        errors=(404, *dial_api.ERRORS),
-    ),
-    Endpoint(
-        method="GET",
-        path="/threads/{thread}/dial",
-        handler=get_dial,
-        answer=DialState,
-        summary="Whether you can call this handset by a click, and how your last call goes",
-        errors=(404,),
+    *dial_api.endpoints(
+        "/threads/{thread}", "handset", "conversation", post=post_dial, get=get_dial
     ),
 )

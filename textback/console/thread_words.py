@@ -1,12 +1,10 @@
 """What a conversation says of its texts and calls, in the words of the front desk.
 
-Each state of a text has a word, a colour and an icon (`ui.badge`), and a sentence for those who
-wonder what to do. They are marked here and translated where they are shown.
+How a text stands is in `call_words.STATES`. The tables are marked here and translated where they
+are shown.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from textback.console import cases_words
 from textback.console.i18n import N_, _
@@ -23,55 +21,6 @@ from textback.model import (
 from textback.store import cancelling
 from textback.store.doubts import DOUBTFUL
 from textback.store.outs import OPTED_OUT, OptedOut
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a text stands."""
-
-    label: str
-    kind: str  #: of the badge: ok, warn, bad, info, quiet
-    icon: str
-    about: str = ""
-
-
-STATES: dict[OutboxState, Standing] = {
-    OutboxState.QUEUED: Standing(N_("Waiting to be sent"), "quiet", "clock"),
-    OutboxState.SENDING: Standing(N_("Being sent"), "info", "send"),
-    OutboxState.ACCEPTED: Standing(N_("Sent"), "quiet", "check", N_("Taken by the carrier.")),
-    OutboxState.DELIVERED: Standing(
-        N_("Delivered"), "ok", "double-check", N_("The handset has it.")
-    ),
-    OutboxState.UNDELIVERED: Standing(
-        N_("Not delivered"),
-        "bad",
-        "warn",
-        N_("The carrier could not bring it to the handset. Call instead."),
-    ),
-    OutboxState.REFUSED: Standing(
-        N_("Refused"), "bad", "cross", N_("The carrier did not take it.")
-    ),
-    OutboxState.UNCERTAIN: Standing(
-        N_("May have been sent"),
-        "warn",
-        "warn",
-        N_(
-            "The carrier gave no answer. It is not sent again by itself, so that nobody gets it "
-            "twice."
-        ),
-    ),
-    OutboxState.EXPIRED: Standing(
-        N_("Not sent: too late"), "warn", "clock", N_("It could not leave in time.")
-    ),
-    OutboxState.HELD: Standing(
-        N_("Held back"), "warn", "info", N_("It waits until somebody decides.")
-    ),
-    OutboxState.DROPPED: Standing(N_("Given up"), "quiet", "cross"),
-    OutboxState.CANCELLED: Standing(N_("Not sent"), "quiet", "cross"),
-    OutboxState.SHADOW: Standing(
-        N_("Not sent: shadow mode"), "quiet", "info", N_("In live mode it would have been sent.")
-    ),
-}
 
 #: Why a text did not go, where that is a word of ours.
 _REASONS = {

@@ -91,6 +91,8 @@ class TextLife:
 def headline(story: CallStory) -> Headline:
     if story.verdict == "pending":
         if story.ended is None:
+            if story.answered is None:
+                return Headline(_("Ringing now"), "info", "calls")
             return Headline(_("Still going on"), "info", "calls")
         return Headline(_("Nothing was decided"), "quiet", "info")
     if story.verdict == "skip":

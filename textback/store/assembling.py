@@ -26,7 +26,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, func, select, text
 
 from textback.model import Piece, Reply
-from textback.store.tables import replies
+from textback.store.tables_carrier import replies
 from textback.store.tables_talk import incoming
 
 #: How long a reference names the same text. Handsets count them up, from 255 back to 0.

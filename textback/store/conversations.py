@@ -12,6 +12,7 @@ from textback.reply_rules import PLAIN, ReplyRules
 from textback.store import (
     assembling,
     inbox_lists,
+    news,
     repeats,
     replies,
     searching,
@@ -23,6 +24,7 @@ from textback.store import (
 from textback.store.engine import Database
 from textback.store.inbox_lists import Cursor, Waiting
 from textback.store.incoming import Taken
+from textback.store.news import News
 from textback.store.replies import Kept
 from textback.store.searching import Before, Hits
 
@@ -97,6 +99,11 @@ class Conversations:
     async def waiting(self) -> Waiting:
         """How many conversations are unread, wait for an answer, or for a word on a STOP."""
         return await self._db.read(inbox_lists.waiting)
+
+    async def news(self, seen: int | None) -> News:
+        """Replies after `seen`, the `latest` of an earlier answer, that still want a person; None:
+        only that."""
+        return await self._db.read(lambda db: news.since(db, seen))
 
     async def open_thread(self, thread_id: int) -> Thread:
         """One conversation without what is in it. Raises NoThreadError."""

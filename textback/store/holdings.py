@@ -56,11 +56,9 @@ from textback.store.tables import (
     operator_log,
     outbox,
     parts,
-    receipt_forms,
-    receipts,
-    replies,
     verdicts,
 )
+from textback.store.tables_carrier import receipt_forms, receipts, replies
 from textback.store.tables_console import (
     audit,
     config_changes,

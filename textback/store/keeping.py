@@ -21,7 +21,8 @@ from textback.store.erasing import Erased
 from textback.store.finding import Mention
 from textback.store.retention import Batch
 from textback.store.sql import insert_for, per_dialect
-from textback.store.tables import meta, replies
+from textback.store.tables import meta
+from textback.store.tables_carrier import replies
 
 #: Keys of `meta`: when a purge last came to its end, and what it deleted.
 PURGED_AT, PURGED_ROWS = "purged_at", "purged_rows"

@@ -28,15 +28,8 @@ from sqlalchemy import (
 from textback.model import OutboxState, Receipt
 from textback.store.rows import IdForms
 from textback.store.sql import chunks, insert_for, per_dialect
-from textback.store.tables import (
-    AttemptResult,
-    attempts,
-    message_ids,
-    outbox,
-    parts,
-    receipt_forms,
-    receipts,
-)
+from textback.store.tables import AttemptResult, attempts, message_ids, outbox, parts
+from textback.store.tables_carrier import receipt_forms, receipts
 
 #: How long after an attempt a receipt may still speak of it. Carriers give up after 72 h at most.
 WINDOW = timedelta(days=3)

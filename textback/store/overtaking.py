@@ -33,7 +33,8 @@ from textback.store.matching import (
 from textback.store.rows import IdForms
 from textback.store.sql import chunks
 from textback.store.standing import apply
-from textback.store.tables import outbox, receipt_forms, receipts
+from textback.store.tables import outbox
+from textback.store.tables_carrier import receipt_forms, receipts
 
 _WAITING = (
     select(receipt_forms.c.form, receipts)

@@ -25,7 +25,7 @@ from textback.store.matching import (
 from textback.store.rows import IdForms, Matched
 from textback.store.standing import apply
 from textback.store.suppression import was_erased
-from textback.store.tables import receipt_forms, receipts
+from textback.store.tables_carrier import receipt_forms, receipts
 
 _KEEP = insert(receipts).returning(receipts.c.id, sort_by_parameter_order=True)
 _WAIT = insert(receipt_forms)

@@ -27,7 +27,7 @@ from sqlalchemy import Connection, Row, bindparam, select, text, update
 
 from textback.model import Reply
 from textback.store.sql import chunks
-from textback.store.tables import replies
+from textback.store.tables_carrier import replies
 
 REPEATED = timedelta(hours=1)
 SOON = timedelta(minutes=15)

@@ -22,7 +22,7 @@ from textback.reply_rules import ReplyRules
 from textback.store import assembling, incoming, optouts, repeats, threads
 from textback.store.cancelling import cancel_follow_ups
 from textback.store.incoming import Taken
-from textback.store.tables import replies
+from textback.store.tables_carrier import replies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

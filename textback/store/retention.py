@@ -30,7 +30,8 @@ from textback.model import OutboxState
 from textback.store import consents as evidence
 from textback.store import figures_keep
 from textback.store.sql import chunks
-from textback.store.tables import calls, operator_log, outbox, receipts, replies
+from textback.store.tables import calls, operator_log, outbox
+from textback.store.tables_carrier import receipts, replies
 from textback.store.tables_console import audit
 from textback.store.tables_figures import figures_days, figures_delays, figures_hours
 from textback.store.tables_people import cases, consents, hints, opt_outs

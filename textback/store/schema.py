@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textback.store import (
     tables,
+    tables_carrier,
     tables_console,
     tables_figures,
     tables_people,
@@ -15,6 +16,7 @@ from textback.store.columns import metadata
 __all__ = [
     "metadata",
     "tables",
+    "tables_carrier",
     "tables_console",
     "tables_figures",
     "tables_people",

@@ -32,9 +32,9 @@ from textback.store.tables import (
     operator_log,
     outbox,
     parts,
-    receipts,
     verdicts,
 )
+from textback.store.tables_carrier import receipts
 from textback.store.tables_people import cases, hints
 
 _RESULT_WORDS = {

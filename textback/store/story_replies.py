@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Row, func, select
 
 from textback.model import StoryEvent, TextKind
 from textback.store import assembling
-from textback.store.tables import outbox, replies
+from textback.store.tables import outbox
+from textback.store.tables_carrier import replies
 from textback.store.tables_talk import incoming
 
 #: A reply this long after a text is not an answer to it any more.

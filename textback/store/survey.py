@@ -29,14 +29,8 @@ from textback.figures import LONGEST, QUARTER, SLOWEST, Survey, Tally
 from textback.model import Direction, OutboxState, Outcome, Phase, TextKind
 from textback.store.sql import epoch, whole_epoch
 from textback.store.store import Store
-from textback.store.tables import (
-    AttemptResult,
-    attempts,
-    calls,
-    outbox,
-    replies,
-    verdicts,
-)
+from textback.store.tables import AttemptResult, attempts, calls, outbox, verdicts
+from textback.store.tables_carrier import replies
 
 #: Outcomes whose length of waiting says something about ring_timeout or abandoned_after.
 _WAITED = (

@@ -66,6 +66,9 @@ tokens = Table(
     Column("created_by", Words, nullable=False),
     Column("expires_at", UtcDateTime),  # NULL: never
     Column("used_at", UtcDateTime),  # to the minute
+    # The desk phone that its clicks ring, as in `users`.
+    Column("phone", Words, nullable=False, server_default=text("''")),
+    Column("pbx", Words, nullable=False, server_default=text("''")),
     UniqueConstraint("name"),
     UniqueConstraint("hash"),
 )

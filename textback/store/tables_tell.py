@@ -38,6 +38,8 @@ events = Table(
         sqlite_where=text("NOT fanned_out"),
         postgresql_where=text("NOT fanned_out"),
     ),
+    # A number is never used again: who follows events by it would miss the second one.
+    sqlite_autoincrement=True,
 )
 
 #: One event to be told to one target: an outbox of its own.

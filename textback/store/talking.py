@@ -47,10 +47,9 @@ def reply(
     where there is none; without it there must be one. `route` is else the one the handset last
     wrote on. Asked again with the same `request`, it is written once. Raises ReplyRefusedError.
     """
-    if request:
-        there = db.execute(_ASKED, {"name": request}).one_or_none()
-        if there is not None:
-            return to_outbox_row(there)
+    there = requested(db, request)
+    if there is not None:
+        return there
     _require_text(text)
     thread = _thread(db, handset, ours, number)
     ours = thread.ours if thread is not None else ours
@@ -77,6 +76,12 @@ def reply(
     threads.read(db, thread_id)
     threads.done(db, thread_id)
     return to_outbox_row(row)
+
+
+def requested(db: Connection, request: str) -> OutboxRow | None:
+    """What was written for a request of this name; None: nothing was."""
+    there = db.execute(_ASKED, {"name": request}).one_or_none() if request else None
+    return to_outbox_row(there) if there is not None else None
 
 
 def _require_text(text: str) -> None:

@@ -22,7 +22,8 @@ from textback.store import assembling, telephones, threads
 from textback.store.errors import NoThreadError
 from textback.store.inbox_lists import card
 from textback.store.sql import chunks
-from textback.store.tables import calls, outbox, replies
+from textback.store.tables import calls, outbox
+from textback.store.tables_carrier import replies
 from textback.store.tables_talk import incoming
 
 _IN = (

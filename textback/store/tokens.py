@@ -27,6 +27,8 @@ class Token:
     by: str
     expires: datetime | None  #: None: never
     used: datetime | None  #: to the minute
+    phone: str = ""  #: the desk phone that its clicks ring: "PJSIP/101", "" for none
+    pbx: str = ""  #: name of a [[pbx]]
 
     def counts(self, now: datetime) -> bool:
         return self.expires is None or now < self.expires
@@ -54,6 +56,8 @@ def add(
     *,
     by: str,
     expires: datetime | None,
+    phone: str = "",
+    pbx: str = "",
 ) -> None:
     """Raises TokenError for a name that is there."""
     if db.execute(select(tokens.c.id).where(tokens.c.name == name)).first() is not None:
@@ -66,6 +70,8 @@ def add(
             created_at=now,
             created_by=by,
             expires_at=expires,
+            phone=phone,
+            pbx=pbx,
         )
     )
 
@@ -74,10 +80,17 @@ def touch(db: Connection, token_id: int, now: datetime) -> None:
     db.execute(update(tokens).where(tokens.c.id == token_id).values(used_at=now))
 
 
+def set_phone(db: Connection, name: str, phone: str, pbx: str) -> None:
+    """Raises TokenError."""
+    there = update(tokens).where(tokens.c.name == name)
+    if not db.execute(there.values(phone=phone, pbx=pbx)).rowcount:
+        raise TokenError(f"there is no token {name}; textback token list names them all")
+
+
 def revoke(db: Connection, name: str) -> None:
     """Raises TokenError."""
     if not db.execute(delete(tokens).where(tokens.c.name == name)).rowcount:
-        raise TokenError(f"there is no token {name}")
+        raise TokenError(f"there is no token {name}; textback token list names them all")
 
 
 def _to_token(row: Row[Any]) -> Token:
@@ -89,4 +102,6 @@ def _to_token(row: Row[Any]) -> Token:
         by=row.created_by,
         expires=row.expires_at,
         used=row.used_at,
+        phone=row.phone,
+        pbx=row.pbx,
     )

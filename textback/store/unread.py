@@ -17,7 +17,7 @@ from textback.reply_rules import PLAIN
 from textback.store import assembling, doubts, threads
 from textback.store.incoming import Taken
 from textback.store.replies import Kept
-from textback.store.tables import replies
+from textback.store.tables_carrier import replies
 from textback.store.tables_talk import incoming
 
 #: Why a person is to look at it.

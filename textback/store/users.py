@@ -55,7 +55,7 @@ def require(db: Connection, name: str) -> User:
     """Raises UserError."""
     found = by_name(db, name)
     if found is None:
-        raise UserError(f"there is no user {spelt(name)}")
+        raise UserError(f"there is no user {spelt(name)}; textback user list names them all")
     return found
 
 

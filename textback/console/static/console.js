@@ -27,6 +27,8 @@ export function say(text) {
 // --- live parts: a module of its own, since there is one stream whoever imports it ---------------
 
 export { refresh, refreshPart } from "./live.js";
+import "./notify.js";
+import "./title.js";
 
 // --- on a narrow screen the chosen tab may be out of sight ------------------------------------------
 

@@ -61,7 +61,7 @@ function ready() {
     const area = plot.querySelector(".plot-row");
     area.tabIndex = 0;
     area.setAttribute("role", "group");
-    area.setAttribute("aria-label", document.body.dataset.plotKeys || area.querySelector("[aria-label]").getAttribute("aria-label"));
+    area.setAttribute("aria-label", document.querySelector("[data-plot-keys]").dataset.plotKeys);
   }
 }
 

@@ -1,6 +1,7 @@
 // The inbox beyond its forms: opening without a new page, drafts that stay, sizes as you type.
 
 import { api, refresh, say } from "./console.js";
+import { plainTitle, setTitle } from "./title.js";
 
 const drafts = new Map();
 let unread = null;
@@ -54,6 +55,7 @@ function begin() {
   measure();
   toEnd();
   look();
+  document.dispatchEvent(new CustomEvent("opened"));
 }
 
 function keep() {
@@ -103,6 +105,13 @@ document.addEventListener("click", (event) => {
   }
   const menu = one(".menu[open]");
   if (menu && !menu.contains(event.target)) menu.open = false;
+});
+
+/** From a notification: beside the list, so that drafts stay. */
+document.addEventListener("goto", (event) => {
+  if (!one("#talk") || !/^\/inbox\/\d+$/.test(event.detail)) return;
+  event.preventDefault();
+  open(event.detail);
 });
 
 addEventListener("popstate", () => {
@@ -284,17 +293,10 @@ one("#line")?.addEventListener("change", (event) => event.target.form.requestSub
 
 // --- what comes in ------------------------------------------------------------------------------
 
-// As the server wrote it: a number in brackets at its beginning may be an area code.
-let title = document.title;
-
-function retitle(name) {
-  title = [name, ...title.split(" · ").slice(-2)].join(" · ");
-  badge();
-}
+const retitle = (name) => setTitle([name, ...plainTitle().split(" · ").slice(-2)].join(" · "));
 
 function badge() {
   const count = Number(one(".inbox-tabs")?.dataset.unread ?? unread ?? 0);
-  document.title = count ? `(${count > 99 ? "99+" : count}) ${title}` : title;
   if (unread !== null && count > unread) say(one(".inbox-tabs").dataset.said);
   unread = count;
 }

@@ -4,13 +4,20 @@
 //   <section data-part="list" data-live="inbox calls">
 // On one of its topics the page's own URL is fetched with X-Part: list, and its inside exchanged;
 // what the reader does there (focus, selection, scrolling, open details) stays.
+//
+// Of the tabs that are hidden one goes on listening (tabs.js), for the number in the titles and for
+// what people are told (notify.js); what else it shows it asks for when it is looked at.
+
+import { join, leads } from "./tabs.js";
 
 /** Milliseconds between two fetches of a part at the least. */
 const GAP = 300;
 /** Milliseconds until a lost connection is spoken of: a reload of the service is shorter. */
 const PATIENCE = 3000;
-/** Milliseconds a hidden tab goes on listening: browsers have few connections to one place. */
+/** Milliseconds a hidden tab goes on listening, unless it does for all. */
 const HIDDEN = 5000;
+/** Milliseconds without a word after which a connection is taken for dead: a sign of life comes each 15 s. */
+const DEAD = 50_000;
 /** Milliseconds between two announcements. */
 const QUIET = 4000;
 const SLOWEST = 30_000;
@@ -164,6 +171,9 @@ let attempts = 0;
 let retryTimer = 0;
 let lostTimer = 0;
 let hideTimer = 0;
+let heard = 0;
+/** What has changed while nobody looked. */
+const behind = new Set();
 /** How far this page knows: the feed's own count. */
 let seen = document.querySelector('meta[name="feed"]')?.content ?? "";
 
@@ -173,24 +183,38 @@ function parts(topics) {
   );
 }
 
+/** Every page keeps the number in its title true; the rest is for eyes. */
+function freshen(topics) {
+  for (const part of parts(topics)) {
+    if (document.hidden && part.dataset.part !== "nav") behind.add(part);
+    else refreshPart(part);
+  }
+  document.dispatchEvent(new CustomEvent("topics", { detail: topics ?? [EVERYTHING] }));
+}
+
 function connect() {
-  if (stream || document.hidden) return;
+  if (stream || (document.hidden && !leads())) return;
   clearTimeout(retryTimer);
+  heard = Date.now();
   stream = new EventSource("/live");
+  stream.addEventListener("here", () => {
+    heard = Date.now();
+  });
   stream.addEventListener("hello", (event) => {
+    heard = Date.now();
     attempts = 0;
     clearTimeout(lostTimer);
     lostTimer = 0;
     document.getElementById("lost").hidden = true;
     document.body.classList.add("is-live");
-    if (event.data !== seen) parts(null).forEach(refreshPart);
+    if (event.data !== seen) freshen(null);
     seen = event.data;
   });
   stream.addEventListener("topics", (event) => {
+    heard = Date.now();
     seen = event.lastEventId;
     const topics = event.data.split(" ");
-    parts(topics.includes(EVERYTHING) ? null : topics).forEach(refreshPart);
-    document.dispatchEvent(new CustomEvent("topics", { detail: topics }));
+    freshen(topics.includes(EVERYTHING) ? null : topics);
   });
   // Newer tabs have taken its place: not again before this one is looked at, or after a while.
   stream.addEventListener("crowded", () => {
@@ -223,21 +247,37 @@ function lost() {
   if (part) refreshPart(part);
 }
 
+/** A computer that slept has a connection that nobody closed. */
+function lookAfter() {
+  if (!stream || Date.now() - heard < DEAD) return;
+  disconnect();
+  connect();
+}
+
 function shown() {
   clearTimeout(hideTimer);
   if (document.hidden) {
-    hideTimer = setTimeout(() => {
-      clearTimeout(retryTimer);
-      disconnect();
-    }, HIDDEN);
-  } else {
-    attempts = 0;
-    connect();
+    if (!leads()) hideTimer = setTimeout(rest, HIDDEN);
+    return;
   }
+  attempts = 0;
+  lookAfter();
+  connect();
+  for (const part of behind) refreshPart(part);
+  behind.clear();
+}
+
+function rest() {
+  if (!document.hidden || leads()) return;
+  clearTimeout(retryTimer);
+  disconnect();
 }
 
 if (document.querySelector("[data-live]")) {
   connect();
+  document.addEventListener("leads", () => (leads() ? connect() : rest()));
+  join();
+  setInterval(lookAfter, DEAD / 2);
   document.addEventListener("visibilitychange", shown);
   addEventListener("online", shown);
   addEventListener("focus", connect);

@@ -5,6 +5,6 @@ A new step: write `versions/NNNN_what.py` with `revision = "NNNN"` and the step 
 """
 
 #: All schemas this code has ever had, oldest first.
-KNOWN = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+KNOWN = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 #: The schema this code works with.
 HEAD = KNOWN[-1]
