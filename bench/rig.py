@@ -8,7 +8,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -60,9 +60,10 @@ def free_port() -> int:
 
 
 class Rig:
-    def __init__(self, asterisk: FakeAsterisk, daemon: psutil.Process) -> None:
+    def __init__(self, asterisk: FakeAsterisk, daemon: psutil.Process, config: Path) -> None:
         self.asterisk = asterisk
         self.daemon = daemon
+        self.config = config
         self.calls = 0
         self.asked: dict[str, asyncio.Event] = {}  # by channel: its presentation was asked for
         asterisk.answers["Getvar"] = self._getvar
@@ -110,7 +111,8 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig() -> AsyncIterator[Rig]:
+async def rig(fill: Callable[[Path], object] = lambda _: None) -> AsyncIterator[Rig]:
+    """`fill` is given the path of the database before the service starts, in a thread."""
     loop = asyncio.get_running_loop()
     Sink.stamps = {}
     sink = await loop.create_server(Sink, "127.0.0.1", 0)
@@ -127,6 +129,7 @@ async def rig() -> AsyncIterator[Rig]:
                 )
             )
             path.chmod(0o600)
+            await asyncio.to_thread(fill, Path(folder) / "textback.db")
             environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "textback", "--config", str(path), "run"),
@@ -135,7 +138,7 @@ async def rig() -> AsyncIterator[Rig]:
             try:
                 await asterisk.wait_for("CoreShowChannels")
                 await asyncio.sleep(1.5)  # bound as well, and quiet
-                yield Rig(asterisk, psutil.Process(process.pid))
+                yield Rig(asterisk, psutil.Process(process.pid), path)
             finally:
                 if process.returncode is None:
                     process.terminate()

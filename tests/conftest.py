@@ -57,8 +57,4 @@ def logging_as_before() -> Iterator[None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browsers come last: Chromium takes a core for itself, and the callers and phones of the
     acceptance tests, who act by the second, would act late."""
-    items.sort(key=_has_browser)
-
-
-def _has_browser(item: pytest.Item) -> bool:
-    return "browser" in item.path.parts or item.path.name == "test_console.py"
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)

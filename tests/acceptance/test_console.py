@@ -24,7 +24,12 @@ from tests.lab.phones import answers, rings
 from tests.lab.row import row
 from tests.smscs.peers import ForeignSmsc, node_smsc
 
-pytestmark = [pytest.mark.asterisk, pytest.mark.smsc, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.asterisk,
+    pytest.mark.smsc,
+    pytest.mark.browser,
+    pytest.mark.timeout(240),
+]
 
 (LINE,) = renumbered(
     row(

@@ -11,6 +11,11 @@ from playwright.async_api import Browser
 from tests.browser.stand import SeededRig, browser, served
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Asked of the tests in this folder only."""
+    item.add_marker("browser")
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def rig(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SeededRig]:
     async with served(tmp_path_factory.mktemp("console")) as made:

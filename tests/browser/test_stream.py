@@ -1,4 +1,4 @@
-"""A connection that is lost is told of and comes back by itself; a hidden tab keeps none."""
+"""A connection that is lost is told of and comes back by itself; of hidden tabs one keeps one."""
 
 from __future__ import annotations
 
@@ -34,17 +34,38 @@ HIDE = """(hidden) => {
 }"""
 
 
-async def test_hidden_tab_stops_listening_and_catches_up_when_it_is_shown(
+async def test_hidden_tab_beside_another_stops_listening_and_catches_up_when_it_is_shown(
     rig: SeededRig, page: Page
 ) -> None:
+    first, page = page, await page.context.new_page()
+    await page.goto("/calls")
+    await expect(page.locator("body.is-live")).to_have_count(1)
     await page.evaluate(HIDE, True)
     await expect(page.locator("body.is-live")).to_have_count(0)
+    await expect(first.locator("body.is-live")).to_have_count(1)
     rig.ring("1700000011.1", CALLER)
     await rig.until_logged("call_started", call="pbx:1700000011.1")
     await expect(page.locator("#lost")).to_be_hidden()
     await page.evaluate(HIDE, False)
     await expect(page.locator(".ringing-card, .talking li", has_text=SHOWN)).to_be_visible()
     rig.hang_up("1700000011.1", CALLER)
+    await expect(page.locator(".ringing-card", has_text=SHOWN)).to_have_count(0)
+
+
+async def test_the_tab_that_listens_for_all_asks_for_what_it_shows_when_it_is_shown(
+    rig: SeededRig, page: Page
+) -> None:
+    await page.evaluate(HIDE, True)
+    rig.ring("1700000015.1", CALLER)
+    await rig.until_logged("call_started", call="pbx:1700000015.1")
+    # Said after the call was.
+    before = await page.title()
+    rig.simulator.reply("12025550194", "12125550100", "Hello?")
+    await expect(page).not_to_have_title(before)
+    await expect(page.locator(".ringing-card", has_text=SHOWN)).to_have_count(0)
+    await page.evaluate(HIDE, False)
+    await expect(page.locator(".ringing-card, .talking li", has_text=SHOWN)).to_be_visible()
+    rig.hang_up("1700000015.1", CALLER)
     await expect(page.locator(".ringing-card", has_text=SHOWN)).to_have_count(0)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -11,12 +13,13 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from tests.fakes.certificates import Authority
 from tests.unit.console_door import Clock, console_config
 from tests.unit.console_rig import backend
 from textback.config_console import Console
-from textback.console import listening, tls
+from textback.console import headers, listening, tls
 from textback.console.app import build_app
 from textback.console.listening import WIRES, Listening, Wires
 from textback.store.store import Store
@@ -241,18 +244,165 @@ async def test_a_connection_that_is_one_too_many_is_not_taken(tmp_path: Path) ->
             await gone(one)
 
 
-async def test_a_head_that_is_too_long_is_refused(tmp_path: Path) -> None:
-    async with port(tmp_path) as (_found, _app, console):
-        for head in (
-            b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
-            b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 20_000 + b"\r\n\r\n",
-            b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20_000 + b"\r\n",
-        ):
-            reader, writer = await connect(console)
-            writer.write(head)
-            try:
-                answer = await asyncio.wait_for(reader.read(), 20)
-            except ConnectionError:
-                answer = b""
-            assert answer == b"" or answer.startswith((b"HTTP/1.1 400", b"HTTP/1.0 400"))
+async def test_who_never_finishes_his_handshake_counts_and_is_let_go(
+    tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "HANDSHAKE", 3.0)
+    async with port(tmp_path, keys(authority, tmp_path), most=3) as (found, _app, console):
+        hello = b"\x16\x03\x01\x02\x00\x01"  # of a ClientHello, and no more of it
+        held = [await connect(console) for _ in range(3)]
+        for _reader, writer in held:
+            writer.write(hello)
+        async with asyncio.timeout(20):
+            while found.count != 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert not found._runner.server.connections  # type: ignore[union-attr]
+        reader, writer = await connect(console)
+        assert await ended(reader), "one too many"
+        await gone(writer)
+        for reader, writer in held:
+            assert await ended(reader)
             await gone(writer)
+        async with asyncio.timeout(20):
+            while found.count:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert (await ask(console, trusting(authority)))[0].startswith(b"HTTP/1.1 200")
+
+
+async def test_a_handshake_that_fails_leaves_nothing_behind(
+    tmp_path: Path, authority: Authority
+) -> None:
+    async with port(tmp_path, keys(authority, tmp_path), most=3) as (found, _app, console):
+        for _ in range(6):
+            reader, writer = await connect(console)
+            writer.write(b"GET / HTTP/1.1\r\n\r\n")
+            assert await ended(reader)
+            await gone(writer)
+        async with asyncio.timeout(20):
+            while found.count:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert (await ask(console, trusting(authority)))[0].startswith(b"HTTP/1.1 200")
+
+
+async def test_a_handshake_under_way_keeps_no_service_from_stopping(
+    tmp_path: Path, authority: Authority
+) -> None:
+    async with port(tmp_path, keys(authority, tmp_path)) as (found, _app, console):
+        reader, writer = await connect(console)
+        writer.write(b"\x16\x03\x01")
+        async with asyncio.timeout(20):
+            while found.count != 1:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        async with asyncio.timeout(20):
+            await found.close()
+        assert await ended(reader)
+        await gone(writer)
+        with pytest.raises(ConnectionError):
+            await connect(console)
+
+
+async def test_a_machine_without_a_file_left_takes_connections_again_when_it_has_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "NO_ROOM", 0.01)
+    async with port(tmp_path) as (_found, _app, console):
+        loop = asyncio.get_running_loop()
+        take, failed = loop.sock_accept, []
+
+        async def full(sock: socket.socket) -> tuple[socket.socket, object]:
+            if len(failed) < 3:
+                failed.append(sock)
+                raise OSError(errno.EMFILE, "Too many open files")
+            return await take(sock)
+
+        monkeypatch.setattr(loop, "sock_accept", full)
+        with capture_logs() as logs:
+            # The one that is being waited for takes the first of these.
+            answers = [await ask(console), await ask(console)]
+        assert [answer.startswith(b"HTTP/1.1 200") for answer, _serial in answers] == [True, True]
+        assert [one["event"] for one in logs].count("console_no_room") == 3
+
+
+async def test_a_name_with_several_addresses_is_listened_on_at_each(tmp_path: Path) -> None:
+    config = console_config(f'listen = "127.0.0.1:{free_port()}"')
+    named = config.console.model_copy(
+        update={"listen": config.console.listen.replace("127.0.0.1", "localhost")}
+    )
+    found = Listening(web.Application(), named)
+    made = await found._bound()
+    try:
+        assert "127.0.0.1" in [one.getsockname()[0] for one in made]
+    finally:
+        for one in made:
+            one.close()
+
+
+# --- what is no request --------------------------------------------------------------------------
+
+
+#: Each goes in one piece: what comes after an answer is a connection reset, not an answer.
+NO_REQUESTS = {
+    "no HTTP": b"\x16\x03\x01\x00\xff\x01\x00",
+    "no method": b"{} / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a header without its name": b"GET / HTTP/1.1\r\n: password=hunter2\r\n\r\n",
+    "a header that goes on": b"GET / HTTP/1.1\r\nHost: localhost\r\n X: y\r\n\r\n",
+    "two lengths": b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    "a length and chunks": (
+        b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    ),
+    "a negative length": b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+    "another version": b"GET / HTTP/7.7\r\nHost: localhost\r\n\r\n",
+    "HTTP/2 unasked": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "an address that is none": b"GET http://[::1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a line too long": b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a header too long": b"GET / HTTP/1.1\r\nX: " + b"a" * 9_000 + b"\r\n\r\n",
+    "too many headers": b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", NO_REQUESTS.values(), ids=NO_REQUESTS.keys())
+async def test_what_is_no_request_is_answered_in_our_words(
+    tmp_path: Path, sent: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with port(tmp_path) as (_found, _app, console):
+        reader, writer = await connect(console)
+        writer.write(sent)
+        answer = await asyncio.wait_for(reader.read(), 20)
+        await gone(writer)
+        # It is no more than that: the next one is served.
+        assert (await ask(console))[0].startswith(b"HTTP/1.1 200")
+    head, _empty, body = answer.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    assert re.fullmatch(r"HTTP/1\.[01] 400 Bad Request", first), answer
+    told = {name: value for name, _colon, value in (line.partition(": ") for line in lines)}
+    assert told.items() >= headers.HEADERS.items()
+    assert told["Cache-Control"] == "no-store"
+    assert told["Content-Type"] == "text/plain; charset=utf-8"
+    assert body == b"This request cannot be read."
+    # Nobody fills the log with it, and no piece of it stands there.
+    assert not [one for one in caplog.records if one.levelname in ("WARNING", "ERROR")]
+    assert "hunter2" not in caplog.text
+
+
+async def test_what_goes_wrong_beneath_the_pages_is_answered_in_our_words_and_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def broken(_request: web.Request) -> web.Response:
+        raise RuntimeError("of a test")
+
+    app = web.Application()
+    app[WIRES] = Wires()
+    app.router.add_get("/login", broken)
+    console = console_config(f'listen = "127.0.0.1:{free_port()}"').console
+    found = Listening(app, console)
+    await found.start()
+    try:
+        answer, _serial = await ask(console)
+    finally:
+        await found.close()
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert b"\r\nServer: textback\r\n" in answer
+    assert answer.endswith(b"Something went wrong here. The log says what.")
+    assert b"of a test" not in answer
+    assert "of a test" in caplog.text

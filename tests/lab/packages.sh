@@ -36,6 +36,7 @@ if [ "$what" = test ]; then
     want fonts-liberation test -e /usr/share/fonts/truetype/liberation/LiberationSans-Regular.ttf
     want fonts-noto-color-emoji test -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf
     want fail2ban have fail2ban-regex # our filter is held against it
+    want apache2-bin test -x /usr/sbin/apache2 # no service; nginx has one: tests/proxies/setup.sh
 fi
 [ -n "$missing" ] || exit 0
 

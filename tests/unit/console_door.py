@@ -28,6 +28,8 @@ from textback.store.store import Store
 
 NOON = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
 PASSWORD = "correct horse battery"
+#: Of one's own account: what anybody who signed in may change.
+CHANGE = {"language": "de", "theme": "dark"}
 #: As quick as argon2 can be: what is tested is not how slow it is.
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 Client = TestClient[web.Request, web.Application]
@@ -107,6 +109,18 @@ def csrf_of(page: str) -> str:
     found = re.search(r'name="csrf" value="([^"]*)"', page)
     assert found is not None, page[:2000]
     return found[1]
+
+
+async def csrf_in(client: Client) -> str:
+    return csrf_of(await (await client.get("/account")).text())
+
+
+async def change(client: Client, sent_headers: dict[str, str] | None = None, **fields: str) -> int:
+    """Something that changes something, as a form does it."""
+    answer = await client.post(
+        "/account/preferences", data=CHANGE | fields, headers=sent_headers, allow_redirects=False
+    )
+    return answer.status
 
 
 def console_config(lines: str = "", **kept: Any) -> Config:

@@ -244,6 +244,16 @@ def test_the_last_admin_stays_one_while_there_are_others(site: Site) -> None:
     assert site("user", "remove", "second").exit_code == 0
 
 
+def test_an_admin_who_may_not_sign_in_is_no_other_admin(site: Site) -> None:
+    site.add("boss", "admin")
+    site.add("second", "admin")
+    assert site("user", "disable", "second").exit_code == 0
+    for words in (("role", "boss", "agent"), ("disable", "boss"), ("remove", "boss")):
+        assert site("user", *words).exit_code == 2, words
+    assert site("user", "enable", "second").exit_code == 0
+    assert site("user", "disable", "boss").exit_code == 0
+
+
 def test_who_comes_through_the_proxy_only_needs_no_password(site: Site) -> None:
     done = site("user", "add", "anna", "--no-password")
     assert done.exit_code == 0, done.output
@@ -279,6 +289,23 @@ def test_a_token_is_shown_once_and_only_its_hash_is_kept(site: Site) -> None:
     assert site.store(lambda store: store.tokens()) == []
 
 
+def test_the_desk_phone_of_a_token_is_kept_shown_and_taken_away(site: Site) -> None:
+    assert site("token", "add", "crm", "--phone", "PJSIP/101").exit_code == 0
+    assert rows(site("token", "list", "--json"))[0]["phone"] == "PJSIP/101"
+    assert "rings PJSIP/102" in site("token", "phone", "crm", "PJSIP/102").output
+    assert "PJSIP/102" in site("token", "list").output
+    assert "no desk phone" in site("token", "phone", "crm").output
+    assert rows(site("token", "list", "--json"))[0]["phone"] == ""
+    assert "token.phone" in site("audit", "--action", "token").output
+
+
+def test_who_is_there_already_is_said_before_a_password_is_asked_for(site: Site) -> None:
+    site.add("anna")
+    done = site("user", "add", "anna", typed="")
+    assert "there is a user anna already" in done.output
+    assert "textback user passwd anna" in done.output
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -287,6 +314,9 @@ def test_a_token_is_shown_once_and_only_its_hash_is_kept(site: Site) -> None:
         (("add", "crm", "--expires", "1s"), "at least a minute"),
         (("add", "c r m"), "no name for a token"),
         (("add", "there"), "there is a token there already"),
+        (("add", "crm", "--phone", "101"), "no phone"),
+        (("add", "crm", "--pbx", "pbx"), "without a phone"),
+        (("phone", "nothing", "PJSIP/101"), "textback token list names them all"),
         (("revoke", "nothing"), "there is no token nothing"),
     ],
 )

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from tests.unit.configs import BASE, errors, write
 from textback.config import Config, ConfigError
+from textback.config_files import MAX_FILE
 from textback.config_lines import line_of, locate
-from textback.config_load import MAX_FILE, load, loads
+from textback.config_load import load, loads
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textback import config_load, wiring
+from textback import config_files, wiring
 from textback import config_managed as managed
 from textback.config import Config, ConfigError
 from textback.config_load import load
@@ -164,7 +164,7 @@ def test_root_reads_nothing_but_overrides_from_a_file_of_the_service(main: Path)
 def test_whose_a_file_is_counts_as_it_was_read(main: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = put(main, '[store]\npath = "/etc/cron.d/x"\n', "zz.toml")
     os.chown(file, 12345, 12345)
-    reads = config_load._merge
+    reads = config_files.merge
 
     def exchanged(*args: Any) -> Any:
         # Between the reading and the look at the owner the service puts a link to a file of root's.
@@ -172,7 +172,7 @@ def test_whose_a_file_is_counts_as_it_was_read(main: Path, monkeypatch: pytest.M
         file.symlink_to(main)
         return reads(*args)
 
-    monkeypatch.setattr(config_load, "_merge", exchanged)
+    monkeypatch.setattr(config_files, "merge", exchanged)
     with pytest.raises(ConfigError) as caught:
         load(main)
     assert "this file is not root's" in caught.value.errors[0]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.unit.console_door import PASSWORD, Client, csrf_of, door, sign_in
+from tests.fakes.store import reply
+from tests.unit.console_door import NOON, PASSWORD, Client, csrf_of, door, sign_in
 from textback.console.account_pages import device
 from textback.store import auditing, users
 
@@ -37,6 +39,33 @@ async def test_another_password_ends_every_other_session_and_not_this_one(tmp_pa
         assert (await sign_in(await there.client(), "anna", PASSWORD)).status == 403
         assert (await sign_in(await there.client(), "anna", NEW)).status == 303
         assert [e.action for e in await there.store.audited(action="user")] == ["user.password"]
+
+
+@pytest.mark.parametrize("how", ["password", "one", "all others", "logout"])
+async def test_open_pages_of_a_session_that_ended_hear_of_nothing_more(
+    tmp_path: Path, how: str
+) -> None:
+    """At once, not at the next beat: the desk is not one's own any more."""
+    async with door(tmp_path) as there:
+        here = await there.signed_in()
+        user = await there.store.user("anna")
+        assert user is not None
+        (mine,) = await there.store.sessions_of(user.id, NOON, NOON - timedelta(days=1))
+        await there.signed_in()
+        found = await there.store.sessions_of(user.id, NOON, NOON - timedelta(days=1))
+        (other,) = (one for one in found if one.id != mine.id)
+        feed = there.backend.feed
+        tabs = {one.id: feed.listen(str(one.id)) for one in (mine, other)}
+        does = {
+            "password": ("/account/password", {"current": PASSWORD, "new": NEW, "again": NEW}),
+            "one": (f"/account/sessions/{other.id}/end", {}),
+            "all others": ("/account/sessions/end", {}),
+            "logout": ("/logout", {}),
+        }
+        path, fields = does[how]
+        assert (await post(here, path, **fields))[0] == 303
+        ended = mine if how == "logout" else other
+        assert {number for number, tab in tabs.items() if tab.closed} == {ended.id}
 
 
 @pytest.mark.parametrize(
@@ -187,10 +216,16 @@ async def test_what_a_program_changes_is_in_the_log_and_what_it_reads_is_not(
         client = await there.client(Authorization=f"Bearer {token}")
         found = await (await client.get("/api/v1/audit?action=login")).json()
         assert found == {"lines": [], "next": ""}
-        await client.post("/api/v1/health/check")
+        await there.store.record_reply(reply("Hello"))
+        answer = await client.post("/api/v1/threads/1/read")
+        assert answer.status == 200, await answer.text()
+        await client.post("/api/v1/threads/1/done")
         lines = (await (await client.get("/api/v1/audit")).json())["lines"]
-        assert {(one["who"], one["via"]) for one in lines} <= {("crm", "token")}
-        assert len(lines) <= 1
+        assert [(one["who"], one["via"], one["action"], one["subject"]) for one in lines] == [
+            # What says for itself what it did is not told twice.
+            ("crm", "token", "thread.done", "thread 1"),
+            ("crm", "token", "api", "POST /api/v1/threads/1/read"),
+        ]
 
 
 async def test_the_log_by_the_api_goes_on_where_a_page_ended(tmp_path: Path) -> None:

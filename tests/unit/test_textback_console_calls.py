@@ -286,6 +286,16 @@ async def test_the_api_counts_down_by_its_own_clock(tmp_path: Path) -> None:
         assert one["call"]["verdict"] == "pending"
 
 
+async def test_the_api_counts_nothing_down_while_somebody_talks(tmp_path: Path) -> None:
+    async with console_rig.console(tmp_path) as (client, backend):
+        talking = ringing(trail=((2.0, "bridged with PJSIP/101"),))
+        talking = replace(talking, phase=Phase.ANSWERED, answered=talking.at.plus(2))
+        await put(backend.store, replace(talking, outcome=Outcome.ANSWERED))
+        (one,) = (await api(client, "/calls/living"))["calls"]
+        assert one["countdown"] == "answered"
+        assert one["call"]["answered_by"] == "PJSIP/101"
+
+
 async def test_viewers_see_calls_and_nobody_else_does(tmp_path: Path) -> None:
     async with console_rig.console(tmp_path, role="viewer") as (client, backend):
         number = await put(backend.store, call())

@@ -362,6 +362,14 @@ async def test_an_action_is_audited_and_the_other_tabs_hear_of_it(tmp_path: Path
     assert "hers" not in str(entries)
 
 
+async def test_an_action_wakes_who_tells_of_what_is_overdue(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (client, backend):
+        kicks: list[int] = []
+        backend.kick = lambda: kicks.append(1)
+        await api(client, "POST", "/cases/1/due", {"due": "2030-01-01T00:00:00Z"})
+        assert kicks == [1]
+
+
 async def test_the_address_of_a_form_leads_to_the_case(tmp_path: Path) -> None:
     async with opened(tmp_path) as (client, _backend):
         answer = await client.get("/callbacks/1/dial", allow_redirects=False)
@@ -432,6 +440,33 @@ async def test_the_api_changes_a_case(tmp_path: Path) -> None:
         assert (await backend.store.cases(CaseFilter()))[0].owner == "ben"
 
 
+async def test_a_case_of_ones_desk_phone_is_ones_own(tmp_path: Path) -> None:
+    """Who takes cases at the telephone is known there by an extension."""
+    rows = ({"owner": "agent"}, {"owner": "101"}, {"owner": "102"}, {})
+    async with opened(tmp_path, *rows) as (client, _backend):
+        found = (await api(client, "GET", "/cases"))["cases"]
+        assert {one["owner"]: one["mine"] for one in found} == {
+            "agent": True,
+            "101": True,
+            "102": False,
+            "": False,
+        }
+
+
+async def test_closed_cases_are_those_of_the_last_month(tmp_path: Path) -> None:
+    now = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
+    closed = {"stage": CaseStage.DISMISSED, "closed_by": "anna"}
+    rows = (
+        closed | {"closed_at": now - timedelta(days=1)},
+        closed | {"closed_at": now - timedelta(days=40)},
+        closed | {"closed_at": now - timedelta(days=30)},
+        {},
+    )
+    async with opened(tmp_path, *rows) as (client, _backend):
+        found = (await api(client, "GET", "/cases?stage=closed"))["cases"]
+        assert [one["id"] for one in found] == [1, 3]
+
+
 # --- calls by a click -----------------------------------------------------------------------------
 
 
@@ -450,6 +485,18 @@ async def test_a_click_calls_the_number_of_the_case_and_nothing_a_browser_says(
         assert "agent called by a click" in words(html)
         entries = await backend.store.audited(limit=5)
     assert {(e.action, e.subject) for e in entries} == {("dial", "case 1")}
+
+
+async def test_a_click_that_calls_nobody_is_in_the_audit_log_and_not_in_the_story(
+    tmp_path: Path,
+) -> None:
+    dialler = FakeDialler(refuses=DialRefusal.TOO_MANY)
+    async with board(tmp_path, {}, dialler=dialler) as (client, backend):
+        assert (await api(client, "POST", "/cases/1/dial"))["status"] == 429
+        (entry,) = await backend.store.audited(limit=5)
+        assert (entry.action, entry.subject) == ("dial.refused", "case 1")
+        assert entry.detail == "reason=too_many"
+        assert not (await backend.store.case_file(1)).entries
 
 
 async def test_a_call_to_somebody_else_is_not_told_on_this_case(tmp_path: Path) -> None:

@@ -115,6 +115,66 @@ async def test_a_refused_reload_puts_the_file_back(tmp_path: Path) -> None:
         assert (problem.status, problem.code) == (409, "never")
 
 
+async def test_after_a_refused_reload_the_service_takes_over_what_counts_again(
+    tmp_path: Path,
+) -> None:
+    """What was refused may have been in force in part: the parts are asked one after the other."""
+    async with place(tmp_path) as there:
+        seen: list[bytes | None] = []
+
+        async def reload() -> list[str]:
+            seen.append(there.path.read_bytes() if there.path.exists() else None)
+            return ["textback.toml:3: smsc.host: is gone"] if len(seen) == 1 else []
+
+        there.backend.reload = reload
+        await refused(there.change(Edit(FIRST, "label", "b")))
+        assert len(seen) == 2
+        assert seen[0] is not None
+        assert b'label = "b"' in seen[0]
+        assert seen[1] is None, "with the file as it was before"
+
+
+async def test_open_pages_hear_of_a_change_and_not_of_one_that_was_refused(tmp_path: Path) -> None:
+    async with place(tmp_path) as there:
+        listener = there.backend.feed.listen()
+        tick = there.backend.feed.tick
+        there.refuse = ["textback.toml:3: smsc.host: is gone"]
+        await refused(there.change(Edit(FIRST, "label", "a")))
+        assert there.backend.feed.tick == tick
+        there.refuse = []
+        await there.change(Edit(FIRST, "label", "a"))
+        async with asyncio.timeout(20):
+            assert await listener.next() == ("numbers",)
+        there.backend.feed.leave(listener)
+
+
+async def test_who_closes_the_tab_in_between_leaves_no_half_of_a_change(tmp_path: Path) -> None:
+    async with place(tmp_path) as there:
+        reached, go_on, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        takes_over = there.backend.reload
+
+        async def reload() -> list[str]:
+            reached.set()
+            await go_on.wait()
+            try:
+                return await takes_over()
+            finally:
+                done.set()
+
+        there.backend.reload = reload
+        request = asyncio.create_task(there.change(Edit(FIRST, "label", "a")), name="request")
+        async with asyncio.timeout(20):
+            await reached.wait()
+            request.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await request
+            go_on.set()
+            await done.wait()
+            async with there.backend.changing:  # the change is over
+                assert await states(there) == [ChangeState.DONE]
+        assert there.config.number[0].label == "a"
+
+
 async def test_a_hand_edit_since_the_page_was_opened_is_a_conflict(tmp_path: Path) -> None:
     async with place(tmp_path) as there:
         await there.change(Edit(FIRST, "label", "a"))

@@ -188,8 +188,8 @@ async def test_nobody_who_has_not_signed_in_sees_figures(tmp_path: Path) -> None
 async def test_the_page_shows_what_the_api_tells(client: Client) -> None:
     text = await page(client, "/figures?period=30d")
     told = (await asked(client, "/figures/summary"))["counts"]
-    assert f'<span class="kpi-value">{told["calls"]}</span>' in text
-    assert f'<span class="kpi-value">{told["missed"]}</span>' in text
+    assert f'<dd class="kpi-value">{told["calls"]}</dd>' in text
+    assert f'<dd class="kpi-value">{told["missed"]}</dd>' in text
     assert f"{told['missed']} of {told['calls']} calls were missed" in text
     assert text.count('class="plot-col') >= 30 + 7 * 24
 

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
+import hmac
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from yarl import URL
 
-from tests.unit.console_door import PASSWORD, Client, csrf_of, door, raw
-from textback.console import guard, headers, hosts
-
-CHANGE = {"language": "de", "theme": "dark"}
-
-
-async def csrf_in(client: Client) -> str:
-    return csrf_of(await (await client.get("/account")).text())
-
-
-async def change(client: Client, sent_headers: dict[str, str] | None = None, **fields: str) -> int:
-    """Something that changes something, as a form does it."""
-    answer = await client.post(
-        "/account/preferences", data=CHANGE | fields, headers=sent_headers, allow_redirects=False
-    )
-    return answer.status
-
+from tests.unit.console_door import (
+    PASSWORD,
+    change,
+    csrf_in,
+    csrf_of,
+    door,
+    raw,
+)
+from textback.config_console import Console
+from textback.console import csrf, guard, headers, hosts, proxy
+from textback.console.app import ENDPOINTS, PAGES
 
 # --- forms of other pages ------------------------------------------------------------------------
 
@@ -53,6 +50,49 @@ async def test_the_token_of_another_session_is_none(tmp_path: Path) -> None:
             assert await change(anna, csrf=await csrf_in(other)) == 403
         page = await (await (await there.client()).get("/login")).text()
         assert await change(anna, csrf=csrf_of(page)) == 403
+
+
+async def test_whatever_is_no_question_needs_the_token_and_signing_out_too(tmp_path: Path) -> None:
+    """Every route that is no GET: that the role would do is not enough."""
+    async with door(tmp_path) as there:
+        client = await there.signed_in("anna", "admin")
+        asked = [(p.method, p.path) for p in PAGES if p.path != "/login"]
+        asked += [(e.method, f"/api/v1{e.path}") for e in ENDPOINTS]
+        unsafe = {(m, re.sub(r"\{[^}]*\}", "1", path)) for m, path in asked if m != "GET"}
+        assert {"POST", "PATCH"} <= {method for method, _ in unsafe}
+        for method, path in sorted(unsafe):
+            answer = await client.request(method, path, allow_redirects=False)
+            assert (answer.status, there.backend.gate.counts["csrf"] > 0) == (403, True), path
+            there.backend.gate.counts["csrf"] = 0
+        assert (await client.get("/account", allow_redirects=False)).status == 200
+
+
+def test_secrets_are_compared_in_the_same_time_wherever_they_differ(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return one == other
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    assert csrf.same("sent", "sent")
+    assert not csrf.same("sent", "kept")
+    console = Console(
+        proxies=("127.0.0.1",),
+        proxy_user_header="X-Remote-User",
+        proxy_secret="0123456789abcdef0123456789abcdef",
+    )
+    said = {"X-Remote-User": "anna", proxy.SECRET_HEADER: "kept"}
+    request = make_mocked_request("GET", "/", headers=said)
+    seen = proxy.Seen("127.0.0.1", secure=False, trusted=True, stray=False)
+    assert proxy.claimed(request, console, seen) is False
+    assert compared == [
+        (b"sent", b"sent"),
+        (b"sent", b"kept"),
+        (b"kept", b"0123456789abcdef0123456789abcdef"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -178,6 +218,26 @@ async def test_every_answer_says_the_same_to_the_browser(tmp_path: Path) -> None
         policy = headers.HEADERS["Content-Security-Policy"]
         assert policy.startswith("default-src 'none'; ")
         assert "unsafe" not in policy
+
+
+def test_what_the_browser_is_told_is_as_strict_as_it_was_meant_to_be() -> None:
+    """In words of its own: what is only compared with itself is never too weak."""
+    policy = dict(
+        part.split(" ", 1) for part in headers.HEADERS["Content-Security-Policy"].split("; ")
+    )
+    nothing = ("default-src", "font-src", "base-uri", "frame-ancestors")
+    ours = ("script-src", "style-src", "img-src", "connect-src", "form-action", "manifest-src")
+    assert policy == dict.fromkeys(nothing, "'none'") | dict.fromkeys(ours, "'self'")
+    said = {
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Server": "textback",
+    }
+    assert said.items() <= headers.HEADERS.items()
+    assert "camera=()" in headers.HEADERS["Permissions-Policy"]
 
 
 async def test_strict_transport_is_for_a_name_that_is_ours_alone(tmp_path: Path) -> None:

@@ -235,7 +235,7 @@ async def test_the_navigation_counts_what_waits_for_a_word(tmp_path: Path) -> No
         await written(backend, OutboxState.HELD)
         page = await (await client.get("/health")).text()
         assert 'aria-hidden="true">1</span>' in page
-        assert "Working, and waiting for your word" in page
+        assert "Working, but some texts wait for you" in page
         assert "1 text is held back" in page
 
 
@@ -290,6 +290,22 @@ async def test_an_uncertain_text_is_given_up_and_stays_so(tmp_path: Path) -> Non
         assert (await backend.store.text(row)).state is OutboxState.DROPPED
         assert (await client.post(f"/api/v1/queue/{row}/drop")).status == 409
         assert (await client.post("/api/v1/queue/4711/drop")).status == 404
+
+
+async def test_what_is_decided_about_a_text_is_in_the_audit_log_and_what_is_refused_is_not(
+    tmp_path: Path,
+) -> None:
+    async with console(tmp_path, examiner=Fake()) as (client, backend):
+        sent = await written(backend, OutboxState.HELD)
+        assert (await client.post(f"/api/v1/queue/{sent}/release", json={})).status == 200
+        assert (await client.post(f"/api/v1/queue/{sent}/release", json={})).status == 409
+        assert (await client.post(f"/api/v1/queue/{sent}/drop")).status == 200
+        assert (await client.post("/api/v1/queue/4711/drop")).status == 404
+        lines = (await backend.store.audited())[::-1]
+        assert [(one.who, one.action, one.subject) for one in lines] == [
+            ("admin", "queue.release", f"text {sent}"),
+            ("admin", "queue.drop", f"text {sent}"),
+        ]
 
 
 @pytest.mark.parametrize("role", ["viewer", "agent"])

@@ -144,10 +144,12 @@ async def test_a_cursor_somebody_made_up_is_refused_and_breaks_nothing(desk: Des
     await desk.get("/inbox?list=all&after=nonsense", 400)
 
 
-async def test_the_navigation_counts_what_is_unread(desk: Desk) -> None:
+async def test_the_navigation_counts_what_needs_an_answer(desk: Desk) -> None:
     thread = await desk.wrote("Hello")
     assert "1 waiting" in await desk.get("/inbox")
-    await desk.post(f"/inbox/{thread}/read")
+    await desk.post(f"/inbox/{thread}/read")  # who reads it has not answered it yet
+    assert "1 waiting" in await desk.get("/inbox")
+    await desk.post(f"/inbox/{thread}/done")
     assert "1 waiting" not in await desk.get("/inbox")
 
 
@@ -232,6 +234,15 @@ async def test_a_part_is_rendered_by_itself(desk: Desk) -> None:
     assert "Hello" in await desk.get(f"/inbox/{thread}", part="lines")
 
 
+async def test_days_are_those_of_the_business_and_each_is_said_once(desk: Desk) -> None:
+    """From nine in the morning of New York: UTC's midnight is ten hours later, its own fifteen."""
+    for hours in (9.5, 10.5, 15.5):
+        thread = await desk.wrote(f"after {hours} hours", seconds=hours * 3_600)
+    page = await desk.get(f"/inbox/{thread}", part="lines")
+    days = [re.findall(r"after ([0-9.]+) hours", day) for day in page.split('class="day"')]
+    assert days == [[], ["9.5", "10.5"], ["15.5"]]
+
+
 # --- answering ------------------------------------------------------------------------------------
 
 
@@ -242,7 +253,7 @@ async def test_an_answer_is_sent_once_however_often_the_form_comes(desk: Desk) -
         where = await desk.post(f"/inbox/{thread}/reply", text="Hi!\r\nAnna", request=sent)
         assert where == f"/inbox/{thread}#newest"
     assert await desk.sent() == ["Hi!\nAnna"]
-    assert desk.kicked == 3
+    assert desk.kicked == 1  # who asks again is told what there is
     (line,) = [
         line for line in (await desk.store.conversation(thread)).lines if isinstance(line, TextOut)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 
 from tests.fakes.store import CALLER, NUMBER, at, queued
 from tests.unit import console_rig
-from tests.unit.console_rig import as_role
+from tests.unit.console_rig import CONFIG, as_role, config_of
 from tests.unit.test_textback_console_inbox import OTHER, SECOND, Desk
 from textback.console import quick
 from textback.model import Contact
+from textback.store.rows import RowFilter
 
 
 class Program(Desk):
@@ -273,3 +275,131 @@ async def test_a_number_that_is_not_ours_any_more_still_has_quick_answers(api: P
     (thread,) = await api.store.threads_of(OTHER)
     found = await api.store.conversation(thread.id)
     assert quick.filled(config, found, at(0)) == [("One", "Call (646) 555-0199")]
+
+
+async def test_whatever_people_do_to_a_conversation_is_in_the_audit_log(api: Program) -> None:
+    thread = await api.wrote("please stop calling me all the time")
+    (review,) = (await api.ask("GET", "/reviews"))["reviews"]
+    path = f"/threads/{thread}"
+    await api.ask("POST", f"{path}/replies", 201, text="We will.", request="r-1")
+    new = await api.ask("POST", "/messages", 201, to=OTHER, number=SECOND, text="Hi")
+    await api.ask("POST", f"{path}/wait")
+    await api.ask("POST", f"{path}/done")
+    await api.ask("POST", f"{path}/review", incoming=review["incoming"], stop=False)
+    await api.ask("POST", f"{path}/optout", reason="on the telephone")
+    api.role = "admin"
+    await api.ask("POST", f"{path}/optin", reason="she asked")
+    # To look is no act, and what changes nothing was not done.
+    await api.ask("POST", f"{path}/read")
+    await api.ask("POST", f"{path}/done")
+    lines = (await api.store.audited())[::-1]
+    assert [(one.who, one.action, one.subject) for one in lines] == [
+        ("agent", "thread.reply", f"thread {thread}"),
+        ("agent", "thread.new", f"thread {new['thread']}"),
+        ("agent", "thread.wait", f"thread {thread}"),
+        ("agent", "thread.done", f"thread {thread}"),
+        ("agent", "thread.review", f"thread {thread}"),
+        ("agent", "thread.optout", f"thread {thread}"),
+        ("admin", "thread.optin", f"thread {thread}"),
+    ]
+    assert (lines[0].detail, lines[1].detail) == ("text=1", f"text={new['id']}")
+    assert lines[4].detail == f"incoming={review['incoming']} stop=False"
+    told = " ".join(f"{one.subject} {one.detail}" for one in lines)
+    assert not any(word in told for word in ("555", "We will", "telephone", "she asked"))
+
+
+async def test_a_conversation_with_another_number_of_ours_is_not_the_one_that_goes_on(
+    api: Program,
+) -> None:
+    """Each of our numbers has its own: an answer comes from the number that was written to."""
+    main = await api.wrote("Hello", OTHER)
+    one = await api.ask("POST", "/messages", 201, to=OTHER, number=SECOND, text="Hi")
+    assert one["thread"] != main
+    two = await api.ask("POST", "/messages", 201, to=OTHER, number=NUMBER, text="Hi again")
+    assert two["thread"] == main
+    rows = {row.text: row.sender for row in await api.store.queue()}
+    assert rows == {"Hi": SECOND, "Hi again": NUMBER}
+
+
+async def test_a_message_comes_from_the_sender_of_its_number_and_goes_on_as_it_was_begun(
+    tmp_path: Path,
+) -> None:
+    """A handset that knows us by one number is not answered from another."""
+    sender = "+12125550190"
+    config = config_of(f'{CONFIG}sender = "{sender}"\n')
+    async with console_rig.console(tmp_path, config, role="agent") as (client, backend):
+        api = Program(client, backend)
+        # Begun before the number had a sender.
+        await api.store.reply(CALLER, SECOND, "one", by="anna", now=at(0), number=SECOND)
+        await api.ask("POST", "/messages", 201, to=CALLER, number=SECOND, text="two")
+        await api.ask("POST", "/messages", 201, to=OTHER, number=SECOND, text="three")
+        rows = {row.text: (row.to, row.sender) for row in await api.store.queue()}
+        assert rows["two"] == (CALLER, SECOND)
+        assert rows["three"] == (OTHER, sender)
+
+
+async def test_all_other_numbers_are_none_of_ours_to_write_from(tmp_path: Path) -> None:
+    """Else anybody might write from any number there is."""
+    config = config_of(f'{CONFIG}[[number]]\ndid = "*"\n')
+    async with console_rig.console(tmp_path, config, role="agent") as (client, backend):
+        api = Program(client, backend)
+        body = {"to": OTHER, "number": "+16465550199", "text": "Hi"}
+        assert (await api.ask("POST", "/messages", 409, **body))["code"] == "not_ours"
+        assert await api.sent() == []
+        # One that was called is known to its caller, and a conversation with him goes on from it.
+        dialled = "+16465550198"
+        await api.store.reply(OTHER, dialled, "one", by="anna", now=at(0), number=dialled)
+        await api.ask("POST", "/messages", 201, to=OTHER, number=dialled, text="two")
+        await api.ask("POST", "/messages", 409, to=CALLER, number=dialled, text="three")
+        assert {row.text: row.sender for row in await api.store.queue()} == {
+            "one": dialled,
+            "two": dialled,
+        }
+
+
+async def test_a_list_shows_the_newest_text_and_none_that_never_left(api: Program) -> None:
+    async def shown() -> tuple[str, bool, str | None]:
+        (thread,) = (await api.ask("GET", "/threads?list=all"))["threads"]
+        return thread["text"], thread["text_in"], thread["text_state"]
+
+    await api.wrote("Hello", seconds=10)
+    assert await shown() == ("Hello", True, None)
+    row = await api.store.reply(CALLER, "", "Hi", by="anna", now=at(20))
+    assert await shown() == ("Hi", False, "queued")
+    await api.store.drop(RowFilter(ids=frozenset({row.id})), reason="x", by="anna", now=at(30))
+    assert await shown() == ("Hello", True, None)
+    await api.store.reply(CALLER, "", "Hi again", by="anna", now=at(40))
+    await api.wrote("Thanks", seconds=50)
+    assert await shown() == ("Thanks", True, None)
+
+
+async def test_what_is_to_be_answered_after_all_waits_since_it_came(api: Program) -> None:
+    thread = await api.wrote("Hello", seconds=10)
+    await api.store.reply(CALLER, "", "Hi", by="anna", now=at(100))
+    told = await api.ask("POST", f"/threads/{thread}/wait")
+    assert datetime.fromisoformat(told["waits_since"]) == at(10)
+
+
+async def test_who_looks_has_seen_every_text(api: Program) -> None:
+    for seconds in (10, 20, 30):
+        thread = await api.wrote(f"text {seconds}", seconds=seconds)
+    assert (await api.ask("GET", f"/threads/{thread}"))["thread"]["unread"] == 3
+    assert (await api.ask("POST", f"/threads/{thread}/read"))["unread"] == 0
+    assert (await api.ask("GET", "/threads/counts"))["unread"] == 0
+
+
+async def test_pages_of_who_waits_go_by_the_waiting_and_not_by_the_newest_text(
+    api: Program,
+) -> None:
+    """Who waits longest and writes again stays the first, and hides nobody behind him."""
+    callers = [CALLER, OTHER, "+12125550125"]
+    for seconds, caller in enumerate(callers, 1):
+        await api.wrote("Hello", caller, seconds)
+    await api.wrote("Hello?", CALLER, 1_000)
+    found, cursor = [], ""
+    for _ in callers:
+        page = await api.ask("GET", f"/threads?list=needs_you&limit=1&cursor={cursor}")
+        found += [one["handset"] for one in page["threads"]]
+        cursor = page["next"]
+    assert found == callers
+    assert cursor == ""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 from structlog.testing import capture_logs
 
 from tests.unit.console_door import NOON, PASSWORD, Door, csrf_of, door, sign_in
 from textback.console import cookies
+from textback.console.passwords import Checked
 from textback.store import users
 
 COOKIE = "textback-8480"
@@ -215,6 +218,34 @@ def _token(there: Door, client: object) -> str:
 
 
 # --- how it ends ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["disabled", "removed", "another password"])
+async def test_who_is_shut_out_while_the_password_is_looked_at_does_not_get_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """That takes some tens of milliseconds, and longer where many sign in."""
+    async with door(tmp_path) as there:
+        await there.user("boss", "admin")
+        await there.user("anna")
+        passwords = there.backend.gate.passwords
+        looks, other = passwords.check, passwords.hash("another password")
+        verbs: dict[str, Callable[[Connection], object]] = {
+            "disabled": lambda db: users.set_disabled(db, "anna", True),
+            "removed": lambda db: users.remove(db, "anna"),
+            "another password": lambda db: users.set_password(db, "anna", other, NOON),
+        }
+
+        async def check(kept: str, password: str) -> Checked:
+            found = await looks(kept, password)
+            await there.store.change_people(verbs[what])
+            return found
+
+        monkeypatch.setattr(passwords, "check", check)
+        client = await there.client()
+        answer = await sign_in(client, "anna")
+        assert (answer.status, "Set-Cookie" in answer.headers) == (403, False)
+        assert (await client.get("/account", allow_redirects=False)).status == 303
 
 
 async def test_a_session_ends_when_nobody_does_anything(tmp_path: Path) -> None:

@@ -299,6 +299,10 @@ async def test_a_test_goes_through_the_queue_and_is_followed(tmp_path: Path) -> 
 async def test_a_text_that_is_no_test_is_not_shown_as_one(tmp_path: Path) -> None:
     async with place(tmp_path) as there, browser(there) as client:
         assert (await api(client, "GET", "/test-texts/7"))[0] == 404
+        store = there.backend.store
+        row = await store.reply(ANNA, FIRST, "Private", by="anna", now=NOW, number=FIRST)
+        assert (await api(client, "GET", f"/test-texts/{row.id}"))[0] == 404
+        assert "Private" not in await page(client, f"/numbers/tests/{row.id}", 404)
 
 
 @pytest.mark.parametrize("to", ["nobody", "12", "<script>", "+999999999999999"])
@@ -332,16 +336,33 @@ async def test_the_history_tells_who_changed_what_and_undoes_it(tmp_path: Path) 
         assert (await api(client, "POST", "/changes/99/undo", None))[0] in (404, 415)
 
 
+async def test_what_is_done_to_the_numbers_is_in_the_audit_log(tmp_path: Path) -> None:
+    async with place(tmp_path) as there, browser(there) as client:
+        await api(client, "PATCH", "/numbers/1", {"label": "Desk", "owner": "101"})
+        await api(client, "PATCH", "/numbers/1", {"label": "Desk"})  # it is so already
+        await api(client, "POST", "/mode", {"mode": "shadow"})
+        assert (await sent(client, "/numbers/history/1/undo"))[0] == 303
+        _, text = await api(client, "POST", "/numbers/1/test", {"to": "+12125550190"})
+        lines = (await there.backend.store.audited())[::-1]
+        assert [(one.action, one.subject, one.detail) for one in lines] == [
+            ("number.change", "number 1", "change=1 keys=label owner"),
+            ("mode.change", "shadow", "change=2"),
+            ("change.undo", "change 1", "change=3"),
+            ("number.test", f"text {text['row']}", "number=1 text=message"),
+        ]
+        assert {one.who for one in lines} == {"admin"}
+
+
 async def test_the_history_goes_on_by_a_cursor(tmp_path: Path) -> None:
     async with place(tmp_path) as there, browser(there) as client:
         store = there.backend.store
         for _n in range(35):
             await store.begin_change("anna", [], None, "x", NOW)
         _, first = await api(client, "GET", "/changes")
-        _, rest = await api(client, "GET", f"/changes?cursor={first['cursor']}")
+        _, rest = await api(client, "GET", f"/changes?cursor={first['next']}")
         found = [c["change"] for c in (*first["changes"], *rest["changes"])]
         assert found == list(range(35, 0, -1))
-        assert rest["cursor"] == ""
+        assert rest["next"] == ""
         assert (await api(client, "GET", "/changes?cursor=nonsense"))[0] == 400
         assert json.dumps(first)
 

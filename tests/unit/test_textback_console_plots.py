@@ -118,7 +118,7 @@ def test_a_percentage_is_never_nothing_of_something() -> None:
 @pytest.mark.parametrize(
     ("now", "before", "points", "told"),
     [
-        (110.0, 100.0, False, Change("+10 %", "up", "bad")),
+        (110.0, 100.0, False, Change("+10%", "up", "bad")),
         (0.30, 0.36, True, Change("\u22126 points", "down", "good")),
         (0.31, 0.30, True, Change("+1 point", "up", "bad")),
         (100.2, 100.0, False, Change("as before", "same", "")),

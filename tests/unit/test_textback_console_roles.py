@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from tests.unit.console_door import NOON, Client, csrf_of, door, raw, sign_in
+from tests.unit.console_door import (
+    NOON,
+    change,
+    csrf_in,
+    csrf_of,
+    door,
+    raw,
+    sign_in,
+)
 from textback.console import app as console_app
 from textback.console import proxy
 from textback.console.app import ENDPOINTS, PAGES
@@ -23,19 +31,6 @@ proxies = ["127.0.0.1"]
 proxy_user_header = "X-Remote-User"
 proxy_secret = "{SECRET}"
 """
-CHANGE = {"language": "de", "theme": "dark"}
-
-
-async def csrf_in(client: Client) -> str:
-    return csrf_of(await (await client.get("/account")).text())
-
-
-async def change(client: Client, sent_headers: dict[str, str] | None = None, **fields: str) -> int:
-    """Something that changes something, as a form does it."""
-    answer = await client.post(
-        "/account/preferences", data=CHANGE | fields, headers=sent_headers, allow_redirects=False
-    )
-    return answer.status
 
 
 # --- every route and every role ------------------------------------------------------------------
@@ -99,6 +94,31 @@ async def test_a_viewer_changes_nothing(tmp_path: Path) -> None:
     for method, path, need in routes():
         if method != "GET" and not path.startswith(own) and need is Role.VIEWER:
             assert path.rpartition("/")[2] in READS_BY_POST, (method, path)
+
+
+#: What only an administrator may, whatever the tables of the pages say: who loosens one of these
+#: does it here as well.
+ADMIN_ONLY = {
+    *(f"POST /inbox/{{thread}}/{act}" for act in ("optin", "release", "drop")),
+    *(f"POST /health/queue/{{row}}/{act}" for act in ("release", "drop")),
+    *("GET /numbers/mode", "POST /numbers/mode", "POST /numbers/{number}"),
+    *(f"POST /numbers/{{number}}/{act}" for act in ("reset", "preview", "test")),
+    *("GET /numbers/history", "POST /numbers/history/{change}/undo", "GET /numbers/tests/{row}"),
+    *("GET /audit", "GET /api/v1/audit", "GET /api/v1/changes", "GET /api/v1/test-texts/{row}"),
+    *("POST /api/v1/threads/{thread}/optin", "POST /api/v1/changes/{change}/undo"),
+    *("PATCH /api/v1/numbers/{number}", "POST /api/v1/numbers/{number}/test", "POST /api/v1/mode"),
+    *(f"POST /api/v1/queue/{{row}}/{act}" for act in ("release", "drop")),
+}
+
+
+def test_what_an_administrator_keeps_to_himself_is_not_given_away_by_a_slip() -> None:
+    found = {f"{p.method} {p.path}": p.need for p in PAGES}
+    found |= {f"{e.method} /api/v1{e.path}": e.need for e in ENDPOINTS}
+    assert {route: found[route] for route in ADMIN_ONLY} == dict.fromkeys(ADMIN_ONLY, Role.ADMIN)
+    assert found["GET /inbox/new"] is Role.AGENT
+    assert {route for route, need in found.items() if need is None} == {
+        *("GET /login", "POST /login", "GET /api/v1/openapi.json"),
+    }
 
 
 #: Searches and previews: what is asked for has no place in an address.
@@ -190,6 +210,43 @@ async def test_who_signed_in_to_the_proxy_needs_no_password_here(tmp_path: Path)
         assert await change(client, csrf="x") == 403
 
 
+async def test_a_form_behind_a_proxy_is_of_one_browser_and_of_one_user(tmp_path: Path) -> None:
+    async with door(tmp_path, PROXY) as there:
+        for name in ("anna", "bert"):
+            await there.user(name, "agent", password="")
+        said = {"X-Textback-Proxy": SECRET, "X-Remote-User": "anna"}
+        anna, elsewhere = await there.client(**said), await there.client(**said)
+        # What the first page sets is the secret of this browser, which the form's token is made of.
+        assert (await anna.get("/account")).status == 200
+        mine, other = await csrf_in(anna), await csrf_in(elsewhere)
+        assert mine != other
+        assert await change(anna, csrf=other) == 403
+        # At the same desk somebody else signs in to the proxy: the page that lay open is not his.
+        assert await change(anna, {"X-Remote-User": "bert"}, csrf=mine) == 403
+        assert await change(anna, csrf=mine) == 303
+
+
+@pytest.mark.parametrize(
+    ("lines", "said", "secure"),
+    [
+        ('proxies = ["127.0.0.1"]', "https", True),
+        # What the browser wrote stands before what the proxy next to us says.
+        ('proxies = ["127.0.0.1"]', "https, http", False),
+        ('proxies = ["127.0.0.1"]', "http, https", True),
+        ("", "https", False),
+        ('proxies = ["192.0.2.1"]', "https", False),
+    ],
+)
+async def test_that_it_came_by_https_is_the_word_of_the_proxy_next_to_us(
+    tmp_path: Path, lines: str, said: str, secure: bool
+) -> None:
+    async with door(tmp_path, lines) as there:
+        client = await there.client(**{"X-Forwarded-Proto": said, "X-Forwarded-For": "192.0.2.7"})
+        (cookie,) = (await client.get("/login")).headers.getall("Set-Cookie")
+        assert cookie.startswith("__Host-") is secure
+        assert ("Secure" in cookie.split("; ")) is secure
+
+
 @pytest.mark.parametrize(
     "forged",
     [
@@ -267,6 +324,14 @@ async def test_a_name_that_is_no_utf_8_is_nobody(tmp_path: Path) -> None:
             "X-Remote-User: M\udcfcller\r\nConnection: close\r\n\r\n",
         )
         assert answer.startswith(b"HTTP/1.1 303")
+
+
+async def test_a_name_that_turns_the_display_around_is_nobody(tmp_path: Path) -> None:
+    async with door(tmp_path, PROXY + 'proxy_role = "viewer"\n') as there:
+        for name, status in (("zo\u00eb", 200), ("admin\u202eanna", 303), ("an\u200bna", 303)):
+            sent = {"X-Textback-Proxy": SECRET, "X-Remote-User": name}
+            client = await there.client(**sent)
+            assert (await client.get("/account", allow_redirects=False)).status == status
 
 
 @pytest.mark.parametrize(
@@ -364,10 +429,19 @@ async def test_health_and_metrics_are_open_to_this_host_alone(tmp_path: Path) ->
             assert (await far.get(path, headers=sent)).status == 200
 
 
-async def test_behind_a_proxy_nobody_named_this_host_is_not_the_visitor(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        *(("X-Forwarded-For", "203.0.113.9"), ("Forwarded", "for=127.0.0.1")),
+        *(("Via", "1.1 proxy"), ("X-Forwarded-Server", "pbx.example.net")),
+    ],
+)
+async def test_behind_a_proxy_nobody_named_this_host_is_not_the_visitor(
+    tmp_path: Path, header: str, value: str
+) -> None:
     async with door(tmp_path) as there:
         with capture_logs() as logs:
-            client = await there.client(**{"X-Forwarded-For": "203.0.113.9"})
+            client = await there.client(**{header: value})
             assert (await client.get("/metrics")).status == 401
         assert "console_proxy_header_ignored" in [one["event"] for one in logs]
 

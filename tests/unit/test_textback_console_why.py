@@ -17,7 +17,7 @@ from tests.fakes.store import accepted, at, call, fact, finished, receipt, reply
 from tests.unit import console_rig
 from tests.unit.test_textback_console_calls import NOW, page, put, ringing, skip
 from textback.case import History
-from textback.console import why_view
+from textback.console import call_words, why_view
 from textback.decide import decide
 from textback.model import (
     CallStory,
@@ -76,6 +76,14 @@ async def test_the_deciding_no_is_the_headline_and_what_was_not_asked_is_counted
         assert "more questions were not asked" in html
 
 
+async def test_a_list_of_calls_says_what_the_gate_that_failed_has_found(tmp_path: Path) -> None:
+    """And not what one before it has, which passed."""
+    async with console_rig.console(tmp_path) as (client, backend):
+        await refused(backend.store)
+        (one,) = (await (await client.get("/api/v1/calls")).json())["calls"]
+        assert (one["verdict"], one["reason"], one["found"]) == ("skip", "opted_out", "wrote STOP")
+
+
 async def test_every_gate_of_a_real_verdict_is_shown_with_value_and_rule(tmp_path: Path) -> None:
     async with console_rig.console(tmp_path) as (client, backend):
         told = fact(call("5.3"))
@@ -111,10 +119,10 @@ async def test_the_page_of_a_living_call_follows_it(tmp_path: Path) -> None:
     async with console_rig.console(tmp_path) as (client, backend):
         number = await put(backend.store, ringing())
         html = await page(client, f"/calls/{number}")
-        assert "<h1>Still going on</h1>" in html
+        assert "<h1>Ringing now</h1>" in html
         assert 'data-part="story" data-live="calls"' in html
         part = await page(client, f"/calls/{number}", headers={"X-Part": "story"})
-        assert "Still going on" in part
+        assert "Ringing now" in part
         assert "<html" not in part
 
 
@@ -216,6 +224,18 @@ def test_gates_are_grouped_and_keep_their_order() -> None:
     assert [gate.name for group in found for gate in group.gates] == list(names)
     assert why_view.groups([Gate("of_tomorrow", True, "", "")])[0].gates[0].name == "of_tomorrow"
     assert why_view.groups([]) == []
+
+
+def test_one_no_is_the_no_of_its_group_and_what_comes_behind_it_was_not_asked() -> None:
+    yes = [Gate(name, True, "", "") for name in ("seen_whole", "watched", "number")]
+    gates = [*yes, Gate("adjacent", True, "", ""), Gate("quiet", False, "22:10", "quiet")]
+    assert [group.passed for group in why_view.groups(gates)] == [True, True, True, False]
+    mixed = why_view.groups([Gate("number", True, "", ""), Gate("blocked", False, "", "")])
+    assert [group.passed for group in mixed] == [False]
+    assert why_view.unasked(gates) == [call_words.GATES["template"]]
+    assert why_view.unasked([Gate("template", False, "", "")]) == []
+    assert why_view.unasked(yes) == [], "all that was asked was passed"
+    assert len(why_view.unasked([Gate("seen_whole", False, "", "")])) == len(call_words.GATES) - 1
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.SEND])

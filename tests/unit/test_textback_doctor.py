@@ -146,13 +146,6 @@ async def test_a_disk_that_is_nearly_full_is_told(
         assert worst(await doctor.check_store(config), "MiB left").level is level
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    made = await Store.open(tmp_path / "textback.db")
-    yield made
-    await made.close()
-
-
 async def written(store: Store, age: float) -> int:
     now = datetime.now(UTC)
     end = now + timedelta(hours=1)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-
-import pytest
 
 from tests.unit.configs import BASE
 from textback.config import Config
@@ -23,13 +20,6 @@ proxies = ["127.0.0.1"]
 proxy_user_header = "X-Remote-User"
 proxy_secret = "0123456789abcdef"
 """
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(tmp_path / "textback.db")
-    yield opened
-    await opened.close()
 
 
 def config(folder: Path, more: str = "") -> Config:

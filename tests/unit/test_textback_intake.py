@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,13 +65,6 @@ class Watcher(Observer):
         while len(self.calls) < count:
             self._changed.clear()
             await self._changed.wait()
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(tmp_path / "textback.db")
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

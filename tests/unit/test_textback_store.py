@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import sqlite3
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -29,13 +28,6 @@ from textback.store.migrations import HEAD, KNOWN
 from textback.store.schema import metadata
 from textback.store.store import Store
 from textback.store.tables import meta, outbox
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(tmp_path / "textback.db")
-    yield opened
-    await opened.close()
 
 
 async def test_the_migrations_build_what_the_tables_say(store: Store) -> None:

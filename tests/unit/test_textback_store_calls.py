@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.fakes.store import (
     CALLER,
@@ -39,13 +35,6 @@ from textback.model import (
 )
 from textback.store.rows import RowFilter
 from textback.store.store import Store
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(tmp_path / "textback.db")
-    yield opened
-    await opened.close()
 
 
 async def test_a_send_writes_call_verdict_and_text(store: Store) -> None:

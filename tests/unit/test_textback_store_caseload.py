@@ -5,11 +5,9 @@ Also what is overdue, and how many missed callers were recovered.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,13 +36,6 @@ from textback.store.tables_tell import events
 from textback.tell_shapes import SHAPES
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(tmp_path / "textback.db")
-    yield opened
-    await opened.close()
 
 
 async def put(store: Store, *rows: dict[str, Any]) -> None:
@@ -245,6 +236,12 @@ async def test_a_case_can_be_closed_by_hand_and_opened_again(store: Store) -> No
         EventKind.CASE_CLOSED,
         EventKind.CASE_OPENED,
     ]
+
+
+async def test_a_clock_that_was_set_back_closes_no_case_before_its_call(store: Store) -> None:
+    await put(store, {})
+    done = await store.dismiss_case(1, reason="", by="anna", now=NOW - timedelta(hours=1))
+    assert done.closed == done.missed == NOW
 
 
 async def test_a_mailbox_that_answered_is_no_conversation_when_somebody_says_so(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -69,13 +68,6 @@ def rules(more: str = "") -> ReplyRules:
 
 
 RULES = rules()
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(tmp_path / "textback.db")
-    yield opened
-    await opened.close()
 
 
 async def answers(store: Store) -> list[tuple[TextKind, OutboxState]]:

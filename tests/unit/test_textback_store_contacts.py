@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,13 +34,6 @@ from textback.store.tables import outbox
 from textback.store.tables_talk import incoming
 
 OTHER = "+12125550177"
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(tmp_path / "textback.db")
-    yield opened
-    await opened.close()
 
 
 def contact(number: str = CALLER, name: str = "Ann Lee", **changes: Any) -> Contact:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,13 +48,6 @@ from textback.store.tables_talk import threads
 
 OTHER = "+12125550124"
 SECOND = "+12125550177"
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(tmp_path / "textback.db")
-    yield opened
-    await opened.close()
 
 
 async def listed(store: Store, which: InboxList = InboxList.NEEDS_YOU, **more: Any) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,13 +26,6 @@ ANNA, BOB = "+12125550123", "+12125550177"
 ANNA_SAYS = "my dog ate the homework, call Zebulon"
 BOB_SAYS = "this is somebody else altogether, fine"
 NAME, OTHER = "Anna Quixenberry", "Bob Vandersloot"
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(tmp_path / "textback.db")
-    yield opened
-    await opened.close()
 
 
 async def fill(store: Store) -> None:

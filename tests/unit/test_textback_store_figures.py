@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -32,22 +31,15 @@ from textback.config import Config
 from textback.figures import figures
 from textback.figures_keeper import FiguresKeeper
 from textback.figures_time import begins, day_of
-from textback.model import Moment, Outcome
+from textback.model import Moment, Outcome, Phase
 from textback.store import figures_keep, figures_read
 from textback.store.errors import StoreUnavailableError
-from textback.store.figures_count import step
+from textback.store.figures_count import count_day, step
 from textback.store.recovery import recovery
 from textback.store.store import Store
 from textback.store.survey import survey
 from textback.store.tables import calls as calls_table
 from textback.store.tables_figures import OUTCOMES, figures_marks
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(tmp_path / "textback.db")
-    yield opened
-    await opened.close()
 
 
 async def no_sleep(_: float) -> None:
@@ -268,6 +260,47 @@ async def test_a_stop_counts_for_the_number_it_was_written_to(store: Store) -> N
     await keeper(store).turn()
     assert (await today(store))["opt_outs"] == 1
     assert (await today(store, ""))["opt_outs"] == 1
+
+
+async def test_who_wants_texts_again_is_no_second_opt_out(store: Store) -> None:
+    await store.judge(fact(), at(20))
+    await store.record_reply(reply("STOP", at=at(60)))
+    await store.record_reply(reply("START", at=at(120)))
+    await keeper(store).turn()
+    assert (await today(store))["opt_outs"] == 1
+
+
+async def test_what_begins_at_midnight_is_of_the_new_day_alone(store: Store) -> None:
+    """The call of this test begins when the day does, in Brisbane."""
+    zone = ZoneInfo("Australia/Brisbane")
+    day = day_of(NOW, zone)
+    assert begins(day, zone) == NOW
+    await store.judge(fact(), at(20))
+    await keeper(store, NOW, zone.key).turn()
+
+    async def week(one: int) -> dict[tuple[int, int], tuple[int, int]]:
+        span = begins(one, zone), begins(one + 1, zone)
+        return await store.read(lambda db: figures_read.week(db, NUMBER, *span))
+
+    assert [await week(one) for one in (day - 1, day)] == [{}, {(1, 0): (1, 1)}]
+    found = [(await sums(store, NUMBER, one, one))["calls"] for one in (day - 1, day, day + 1)]
+    assert found == [0, 1, 0]
+    counted = [await store.read(lambda db, n=n: count_day(db, n, zone)) for n in (day - 1, day)]
+    assert [len(one.hours) for one in counted] == [0, 2], "of the number, and all together"
+
+
+async def test_a_living_call_is_counted_when_it_is_over_and_not_before(store: Store) -> None:
+    """How it will have ended nobody knows; the figures must not take it back."""
+    living = call("7.1", phase=Phase.RINGING, outcome=Outcome.NO_ANSWER)
+    await store.record_calls([fact(living)], NOW)
+    (one,) = await store.living_calls(at(5))
+    assert one.ended is None
+    await keeper(store).turn()
+    assert (await today(store)).get("calls", 0) == 0
+    await store.record_calls([fact(call("7.1"))], at(30))
+    assert await store.living_calls(at(30)) == []
+    await keeper(store).turn()
+    assert (await today(store))["calls"] == 1
 
 
 async def test_a_mark_made_while_its_day_is_counted_is_not_lost(store: Store) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,13 +30,6 @@ from textback.store.store import Store
 
 UNKNOWN = Skip(reason=Reason.UNKNOWN_CALL)
 ANSWER = Moment(at(8), 1008.0)
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(tmp_path / "textback.db")
-    yield opened
-    await opened.close()
 
 
 def seen_in_part(**changes: Any) -> CallFact:

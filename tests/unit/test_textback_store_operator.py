@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,13 +27,6 @@ from textback.model import Later, OutboxState, ReceiptState, Refused, Unsure
 from textback.store.errors import IllegalTransitionError, NoSuchRowError, StoreError
 from textback.store.rows import RowFilter
 from textback.store.store import Store
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(tmp_path / "textback.db")
-    yield opened
-    await opened.close()
 
 
 def rows(*ids: int, **more: Any) -> RowFilter:

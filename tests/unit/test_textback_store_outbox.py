@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
 from sqlalchemy import select
 
 from tests.fakes.statements import heard
@@ -34,13 +30,6 @@ from textback.model import (
 from textback.store.rows import Recovered
 from textback.store.store import Store
 from textback.store.tables import AttemptResult, attempts
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(tmp_path / "textback.db")
-    yield opened
-    await opened.close()
 
 
 async def results(store: Store) -> list[tuple[int, AttemptResult]]:

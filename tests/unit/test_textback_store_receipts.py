@@ -34,7 +34,7 @@ from textback.model import (
 from textback.store.errors import IllegalTransitionError
 from textback.store.matching import may_mean
 from textback.store.store import Store
-from textback.store.tables import receipt_forms, receipts
+from textback.store.tables_carrier import receipt_forms, receipts
 from textback.store.transitions import better, require, sources, state_from_parts
 
 R = ReceiptState

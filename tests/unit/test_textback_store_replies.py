@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -32,13 +31,6 @@ def join(pieces: Any) -> str:
 
 
 RULES = replace(PLAIN, join=join)
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(tmp_path / "textback.db")
-    yield opened
-    await opened.close()
 
 
 def parts(text: str, reference: int = 7, *, size: int = 10, **changes: Any) -> list[Reply]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, insert
@@ -18,13 +16,6 @@ from textback.store.store import Store
 from textback.store.tables_talk import threads
 
 OTHER = "+12125550124"
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(tmp_path / "textback.db")
-    yield opened
-    await opened.close()
 
 
 async def all_steps(store: Store, words: str, limit: int = 50) -> list[list[str]]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import Connection, text
 
 from tests.fakes.store import CALLER, NOW, NUMBER, at, reply
@@ -18,13 +15,6 @@ from textback.store.store import Store
 
 A, B = ("pbx", "PJSIP/101"), ("pbx", "PJSIP/102")
 RULES = ReplyRules(phones=lambda did: (A, B), ours=lambda number: Ours(number, number))
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(tmp_path / "textback.db")
-    yield opened
-    await opened.close()
 
 
 async def wrote(store: Store, *texts: str) -> None:

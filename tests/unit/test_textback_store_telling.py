@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,13 +44,6 @@ from textback.store.telling import Addressee, Tried
 from textback.tell_rules import HEAD, PUT_OFF
 
 CRM, OFFICE = Addressee("webhook", "crm", 1), Addressee("notify", "office", 1)
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(tmp_path / "textback.db")
-    yield opened
-    await opened.close()
 
 
 def alarm(n: int = 0, **changes: Any) -> Event:

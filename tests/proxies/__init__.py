@@ -1,0 +1,1 @@
+"""Reverse proxies that are not ours, run with the samples in conf/."""

@@ -1,0 +1,115 @@
+"""What pages cost: numbers beside the navigation only where they are shown, parts one by one."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import jinja2
+import pytest
+from aiohttp import web
+from structlog.testing import capture_logs
+
+from tests.unit.console_rig import console
+from textback.console import api_pages, app, i18n, ready, render
+from textback.console.ctx import Ctx
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths for which numbers were counted."""
+    found: list[str] = []
+
+    async def count(ctx: Ctx) -> int:
+        found.append(ctx.request.path)
+        return 0
+
+    monkeypatch.setattr(app, "COUNTS", {"/inbox": count})
+    return found
+
+
+async def test_numbers_are_counted_for_a_page_and_for_the_navigation(
+    tmp_path: Path, counted: list[str]
+) -> None:
+    async with console(tmp_path) as (client, _):
+        assert (await client.get("/inbox")).status == 200
+        assert counted == ["/inbox"]
+        assert (await client.get("/inbox", headers={"X-Part": "nav"})).status == 200
+        assert counted == ["/inbox"] * 2
+
+
+@pytest.mark.parametrize(("path", "part"), [("/inbox", "threads"), ("/calls", "ringing")])
+async def test_no_number_is_counted_for_a_part_that_shows_none(
+    tmp_path: Path, counted: list[str], path: str, part: str
+) -> None:
+    async with console(tmp_path) as (client, _):
+        assert (await client.get(path, headers={"X-Part": part})).status == 200
+    assert counted == []
+
+
+async def test_parts_are_made_one_after_the_other_and_a_page_does_not_wait_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work, most, go = 0, 0, asyncio.Event()
+
+    async def count(ctx: Ctx) -> int:
+        nonlocal at_work, most
+        if ctx.request.headers.get(render.PART):
+            at_work += 1
+            most = max(most, at_work)
+            await go.wait()
+            at_work -= 1
+        return 0
+
+    monkeypatch.setattr(app, "COUNTS", {"/inbox": count})
+    async with console(tmp_path) as (client, _):
+        asked = [
+            asyncio.create_task(client.get("/inbox", headers={"X-Part": "nav"})) for _ in range(4)
+        ]
+        # Comes through while the parts stand in line.
+        assert (await client.get("/inbox")).status == 200
+        go.set()
+        assert [answer.status for answer in await asyncio.gather(*asked)] == [200] * 4
+    assert most == 1
+
+
+async def test_a_part_that_fails_lets_the_next_one_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def count(_ctx: Ctx) -> int:
+        raise web.HTTPNotFound
+
+    monkeypatch.setattr(app, "COUNTS", {"/inbox": count})
+    async with console(tmp_path) as (client, _):
+        for _turn in range(2):
+            answer = await client.get("/inbox", headers={"X-Part": "nav"})
+            assert answer.status == 404
+
+
+async def test_before_the_first_request_all_templates_languages_and_the_api_are_made(
+    tmp_path: Path,
+) -> None:
+    for one in (render.environment, i18n.catalogue, api_pages._reference, api_pages._text):
+        one.cache_clear()
+    async with console(tmp_path):
+        environment = render.environment()
+        assert environment.cache is not None
+        assert len(environment.cache) == len(environment.list_templates())
+        assert i18n.catalogue.cache_info().currsize == len(i18n.LANGUAGES)
+        assert api_pages._reference.cache_info().currsize == 1
+        assert api_pages._text.cache_info().currsize == 1
+
+
+async def test_a_template_that_is_broken_is_told_and_keeps_nobody_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken:
+        def list_templates(self) -> list[str]:
+            raise jinja2.TemplateSyntaxError("unexpected end", 7)
+
+    monkeypatch.setattr(ready.render, "environment", Broken)
+    with capture_logs() as logged:
+        ready.make_ready(app.ENDPOINTS)
+    assert [(one["event"], one["log_level"]) for one in logged] == [
+        ("console_not_ready", "warning")
+    ]
