@@ -9,6 +9,7 @@ follows what happens and prints it, one JSON object a line:
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import sys
@@ -25,6 +26,8 @@ from urllib.parse import urlencode
 PATIENCE, TRIES = 20.0, 6
 #: What is worth another try: the same request may be answered in a moment.
 AGAIN = frozenset({429, 502, 503, 504})
+#: A connection that is refused, silent, or cut: in the middle of an answer is not an OSError.
+CUT = (OSError, http.client.HTTPException)
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer
@@ -49,7 +52,7 @@ class Textback:
         self._pause = pause
 
     def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        """One answer. Raises Refused, and OSError when textback cannot be reached.
+        """One answer. Raises Refused, and what is in CUT when textback cannot be reached.
 
         Tried again where nothing can be done twice by it: a GET, and what is named by `request`.
         """
@@ -61,7 +64,7 @@ class Textback:
                 if refused.status not in AGAIN or not twice or not left:
                     raise
                 wait = float(refused.fields.get("Retry-After", 0)) or 2.0 ** (TRIES - 1 - left)
-            except OSError:  # refused, cut, silent: also http.client's errors of a cut connection
+            except CUT:
                 if not twice or not left:
                     raise
                 wait = 2.0 ** (TRIES - 1 - left)
@@ -198,7 +201,7 @@ def main(address: str, kept: Path) -> None:
                     print(json.dumps(event), flush=True)
                     place = after
                     kept.write_text(json.dumps(place), encoding="ascii")
-        except OSError:
+        except CUT:
             time.sleep(2.0)
 
 

@@ -169,9 +169,9 @@ class Desk:
         self.phone = clicks.rows["spoken_to"].phone("b")
 
     async def click(
-        self, name: str, phone: Behaviour, caller: Behaviour, *, body: Said | None = None
+        self, name: str, phone: Behaviour, caller: Behaviour, *, after: Said | None = None
     ) -> int:
-        """Call the case of this row; the case's number."""
+        """Call the case of this row, `after` a request with this in it; the case's number."""
         row, agent = self.clicks.rows[name], self.lab.agent
 
         def seen(who: str, then: Behaviour) -> Behaviour:
@@ -185,7 +185,9 @@ class Desk:
         agent.behaviours[row.number_outside] = seen("caller", caller)
         case = await self.browser.case(row.number_outside)
         path = f"/cases/{case['id']}/dial"
-        self.clicks.answers[name] = await self.browser.ask("POST", path, body)
+        if after is not None:
+            self.clicks.answers[f"{name} with more"] = await self.browser.ask("POST", path, after)
+        self.clicks.answers[name] = await self.browser.ask("POST", path)
         self.clicks.ends[name] = await self.browser.ended(case["id"])
         return int(case["id"])
 
@@ -199,7 +201,7 @@ class Desk:
         again = await browser.ask("POST", f"/cases/{spoken}/take", {"was": ""})
         clicks.answers["taken after the end"] = again
         other = {"number": clicks.rows["spoken_to"].out, "exten": "666"}
-        await self.click("not_reached", talk, rejects(486), body=other)
+        await self.click("not_reached", talk, rejects(486), after=other)
         await self.click("nobody_at_the_desk", picks_nothing_up(), rings())
         await self.click("desk_is_busy", rejects(486), rings())
         for name in ("not_reached", "nobody_at_the_desk", "desk_is_busy"):
@@ -295,6 +297,9 @@ def test_a_caller_who_does_not_answer_leaves_the_case_open(clicks: Clicks) -> No
 
 def test_a_number_in_the_request_is_not_dialled(clicks: Clicks) -> None:
     """A browser may send what it likes: the number is that of the case."""
+    status, told = clicks.answers["not_reached with more"]
+    assert status == 422
+    assert {"number", "exten"} <= set(told["fields"])
     assert "not_reached caller" in clicks.shown
     other = clicks.rows["spoken_to"].out
     assert other not in {call["did"] for call in clicks.why}

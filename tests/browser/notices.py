@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
+
+from tests.browser.stand import SeededRig, Watched
+
+#: `desk(*chosen, allowed=True, insecure=False, state=...)`: see the fixture.
+Desk = Callable[..., AbstractAsyncContextManager[Watched]]
+
+#: Nobody's in the seed.
+ANN, ANN_SHOWN = "12025550196", "(202) 555-0196"
+OURS = "12125550100"
 
 #: Headless Chromium shows no notification: what would be shown is noted. Whether it may, and the
 #: sound (it has a real AudioContext, which starts only after a click), are the browser's own.
@@ -87,3 +99,17 @@ async def until_looked(page: Page, before: int) -> None:
     await page.wait_for_function(
         "(was) => (JSON.parse(localStorage['textback.told'] ?? '{}').id ?? 0) > was", arg=before
     )
+
+
+def writes(rig: SeededRig, text: str, sender: str = ANN) -> None:
+    rig.simulator.reply(sender, OURS, text)
+
+
+async def waiting(page: Page) -> int:
+    found = re.match(r"\((\d+)\) ", await page.title())
+    assert found is not None, await page.title()
+    return int(found[1])
+
+
+async def to_have_waiting(page: Page, count: int) -> None:
+    await expect(page).to_have_title(re.compile(rf"^\({count}\) \D"))

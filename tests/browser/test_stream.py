@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
+from tests.browser.notices import HIDE
 from tests.browser.stand import SeededRig, sign_in, visitor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -25,13 +26,6 @@ async def page(rig: SeededRig, chromium: Browser) -> AsyncIterator[Page]:
         await made.goto("/calls")
         await expect(made.locator("body.is-live")).to_have_count(1)
         yield made
-
-
-#: What the browser says of a tab that is behind another one.
-HIDE = """(hidden) => {
-  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
-  document.dispatchEvent(new Event("visibilitychange"));
-}"""
 
 
 async def test_hidden_tab_beside_another_stops_listening_and_catches_up_when_it_is_shown(

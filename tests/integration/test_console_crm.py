@@ -50,6 +50,23 @@ def never(_seconds: float) -> None:
     """A pause of the connector that costs a test nothing."""
 
 
+async def test_an_answer_that_is_cut_in_its_middle_is_asked_for_again() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n"
+    answers = [head + b'{"next":', head + b'{"next":"x"}']
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answers.pop(0))
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        crm = CRM.Textback(f"http://127.0.0.1:{port}", "x", pause=never)
+        assert await outside(crm.now) == "x"
+    assert answers == []
+
+
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[PicturedRig]:
     async with FakeAsterisk() as asterisk:

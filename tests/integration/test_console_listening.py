@@ -10,6 +10,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -335,6 +336,94 @@ async def test_a_name_with_several_addresses_is_listened_on_at_each(tmp_path: Pa
     finally:
         for one in made:
             one.close()
+
+
+async def test_a_machine_without_ipv6_is_listened_on_by_ipv4(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    create = socket.create_server
+
+    def without(address: tuple[str, int], **known: Any) -> socket.socket:
+        if known["family"] == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return create(address, **known)
+
+    number = free_port()
+    addresses = [
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", number, 0, 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", number)),
+    ]
+
+    async def resolved(*_asked: object, **_known: object) -> list[Any]:
+        return addresses
+
+    monkeypatch.setattr(socket, "create_server", without)
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolved)
+    config = console_config(f'listen = "127.0.0.1:{number}"')
+    found = Listening(web.Application(), config.console)
+    (made,) = await found._bound()
+    try:
+        assert made.getsockname() == ("127.0.0.1", number)
+        with pytest.raises(OSError, match="in use"):
+            await found._bound()
+    finally:
+        made.close()
+    del addresses[1]
+    with pytest.raises(OSError, match="not supported"):
+        await found._bound()
+
+
+async def test_who_connects_faster_than_he_is_sent_away_leaves_the_others_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = Listening(web.Application(), console_config("").console, most=0)
+    loop, enough = asyncio.get_running_loop(), asyncio.Event()
+    turns, taken = 0, 0
+
+    async def at_once(_port: socket.socket) -> tuple[socket.socket, object]:
+        nonlocal taken
+        taken += 1
+        if taken > 50:
+            enough.set()
+            await asyncio.Event().wait()
+        return socket.socket(), None
+
+    def turn() -> None:
+        nonlocal turns
+        turns += 1
+        if not enough.is_set():
+            loop.call_soon(turn)
+
+    monkeypatch.setattr(loop, "sock_accept", at_once)
+    loop.call_soon(turn)
+    with socket.socket() as port_:
+        taking = asyncio.create_task(found._take(port_))
+        await enough.wait()
+        taking.cancel()
+        with suppress(asyncio.CancelledError):
+            await taking
+    assert turns >= 50
+
+
+async def test_a_port_that_fails_is_told_and_the_rest_is_closed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = asyncio.Event()
+
+    async def fails(_self: Listening) -> None:
+        failed.set()
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(Listening, "_sweep", fails)
+    with capture_logs() as logs:
+        async with port(tmp_path) as (found, _app, console):
+            await failed.wait()
+            assert (await ask(console))[0].startswith(b"HTTP/1.1 200")
+            await found.close()
+            with pytest.raises(ConnectionError):
+                await connect(console)
+    told = [one for one in logs if one["event"] == "console_port_failed"]
+    assert [(one["log_level"], one["task"]) for one in told] == [("error", "console connections")]
 
 
 # --- what is no request --------------------------------------------------------------------------

@@ -7,6 +7,7 @@ As root it runs from a folder of `setup.sh`, inside mount, pid and uts namespace
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import random
@@ -213,6 +214,16 @@ class Asterisk:
     def close(self) -> None:
         self.stop()
         shutil.rmtree(self.directory)
+
+    async def logged(self, words: str, within: float = 10.0) -> str:
+        """Its log, once these words stand in it: Asterisk writes it in a thread of its own, after
+        what it tells of. As it is when the time is over."""
+        deadline = time.monotonic() + within
+        while True:
+            log = (self.directory / "log" / "full").read_text(errors="replace")
+            if words in log or time.monotonic() > deadline:
+                return log
+            await asyncio.sleep(0.05)
 
     def log_tail(self, lines: int = 25) -> str:
         found = []

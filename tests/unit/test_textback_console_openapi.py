@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
@@ -221,6 +222,24 @@ async def test_a_query_is_read_strictly(query: str, wrong: str) -> None:
         api_reading.query(Ask, make_mocked_request("GET", f"/x?{query}"))
     assert caught.value.status == 422
     assert wrong in caught.value.fields
+
+
+@pytest.mark.parametrize(
+    ("body", "kinds"),
+    [
+        (rb'[1,"\ud800"]', (int, str)),
+        (b'[{"at":"0001-01-01T00:00:00+14:00"},1]', (datetime, int)),
+    ],
+    ids=["half of a surrogate pair", "before all time"],
+)
+def test_a_cursor_with_a_good_checksum_and_values_no_query_takes_is_none(
+    body: bytes, kinds: tuple[type, ...]
+) -> None:
+    """How the checksum is made, everybody can read."""
+    word = base64.urlsafe_b64encode(cursor._check("x", body) + body).decode()
+    with pytest.raises(Problem) as caught:
+        cursor.read("x", word, *kinds)
+    assert (caught.value.status, caught.value.code) == (400, "cursor")
 
 
 async def test_a_query_becomes_what_it_stands_for() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from pathlib import Path
 
 import jinja2
@@ -73,6 +74,31 @@ async def test_parts_are_made_one_after_the_other_and_a_page_does_not_wait_for_t
     assert most == 1
 
 
+async def test_a_part_that_hangs_does_not_keep_back_the_others_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs, go = asyncio.Event(), asyncio.Event()
+
+    async def count(_ctx: Ctx) -> int:
+        if not hangs.is_set():
+            hangs.set()
+            await go.wait()
+        return 0
+
+    monkeypatch.setattr(app, "COUNTS", {"/inbox": count})
+    monkeypatch.setattr(app, "_TURN", 0.01)
+    async with console(tmp_path) as (client, _):
+        first = asyncio.create_task(client.get("/inbox", headers={"X-Part": "nav"}))
+        await hangs.wait()
+        async with asyncio.timeout(20):
+            for _turn in range(2):
+                answer = await client.get("/inbox", headers={"X-Part": "nav"})
+                assert answer.status == 200
+        assert not first.done()
+        go.set()
+        assert (await first).status == 200
+
+
 async def test_a_part_that_fails_lets_the_next_one_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,12 +126,21 @@ async def test_before_the_first_request_all_templates_languages_and_the_api_are_
         assert api_pages._text.cache_info().currsize == 1
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        jinja2.TemplateSyntaxError("unexpected end", 7),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+        pickle.UnpicklingError("pickle data was truncated"),
+    ],
+    ids=lambda wrong: type(wrong).__name__,
+)
 async def test_a_template_that_is_broken_is_told_and_keeps_nobody_from_starting(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch, wrong: Exception
 ) -> None:
     class Broken:
         def list_templates(self) -> list[str]:
-            raise jinja2.TemplateSyntaxError("unexpected end", 7)
+            raise wrong
 
     monkeypatch.setattr(ready.render, "environment", Broken)
     with capture_logs() as logged:

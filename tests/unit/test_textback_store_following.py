@@ -85,6 +85,20 @@ async def test_who_was_away_for_longer_than_events_are_kept_is_told(store: Store
     assert (await after(store, Place())).gap is False, "who begins has missed nothing"
 
 
+async def test_what_was_missed_is_told_once_also_where_nothing_has_happened_since(
+    store: Store,
+) -> None:
+    await happen(store, "a", "b", "c")
+    place = (await after(store, Place(), 1)).place
+    await forget(store, "a", "b", "c")
+    found = await after(store, place)
+    assert found.gap is True
+    again = await after(store, found.place)
+    assert (again.gap, again.place) == (False, found.place)
+    await happen(store, "d")
+    assert names(await after(store, found.place)) == ["d"]
+
+
 async def test_a_place_in_another_database_is_none_of_this_one(store: Store) -> None:
     with pytest.raises(OtherStoreError):
         await after(store, Place(1, "key of a"))

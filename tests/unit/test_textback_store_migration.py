@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
@@ -15,6 +17,7 @@ from tests.fakes import old_store
 from tests.fakes.store import NUMBER, at, call, fact
 from textback.model import OutboxState, Phase, Source, TextKind
 from textback.store import migrate
+from textback.store.engine import Database, to_url
 from textback.store.errors import StoreError
 from textback.store.migrations import HEAD
 from textback.store.rows import RowFilter
@@ -176,6 +179,47 @@ async def test_a_step_that_fails_half_way_leaves_the_old_store(
     monkeypatch.undo()
     await upgraded(old)
     assert asked(old, "SELECT version_num FROM alembic_version") == [(HEAD,)]
+
+
+async def test_events_made_anew_keep_their_numbers_and_what_is_to_be_told_of_them(
+    tmp_path: Path,
+) -> None:
+    """With foreign keys on, exchanging the table would delete every delivery."""
+    path = tmp_path / "textback.db"
+
+    def before_programs(db: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", "textback.store:migrations")
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = db
+        command.upgrade(config, "0007")
+
+    database = Database(to_url(path))
+    await database.restructure(before_programs)
+    await database.close()
+    now = "2026-05-04 08:00:00.000000"
+    raw = sqlite3.connect(path)
+    with raw:
+        for number in (3, 7, 9):
+            raw.execute(
+                "INSERT INTO events VALUES (?, ?, 'reply.received', ?, '', '', ?, ?)",
+                (number, f"key {number}", now, '{"incoming": 1}', number == 3),
+            )
+            raw.execute(
+                "INSERT INTO deliveries "
+                "VALUES (?, ?, 'webhook', 'crm', 1, 'queued', 0, ?, ?, ?, 0, '')",
+                (number + 10, number, now, now, now),
+            )
+    raw.close()
+    kept = ("SELECT * FROM events ORDER BY id", "SELECT * FROM deliveries ORDER BY id")
+    before = [asked(path, one) for one in kept]
+    await upgraded(path)
+    assert [asked(path, one) for one in kept] == before
+    assert [row[2] for row in asked(path, "PRAGMA foreign_key_list(deliveries)")] == ["events"]
+    assert asked(path, "PRAGMA foreign_key_check") == []
+    assert asked(path, "SELECT seq FROM sqlite_sequence WHERE name = 'events'") == [(9,)]
+    wanted = {str(index.name) for index in metadata.tables["events"].indexes}
+    assert wanted <= set(old_store.schema(path, "index"))
 
 
 async def test_another_connection_sees_the_new_schema_at_once(old: Path) -> None:

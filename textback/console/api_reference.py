@@ -79,7 +79,10 @@ _TOLD = (
         "numbers, health, figures; * is anything.",
     ),
     ("event: crowded", "The last one: newer streams of the same token have taken its place."),
-    (": here", "Nothing happened for 15 seconds. After half a minute of silence connect again."),
+    (
+        "event: here",
+        "Nothing happened for 15 seconds. After half a minute of silence connect again.",
+    ),
 )
 
 

@@ -95,6 +95,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 #: All tabs hear of a change at the same moment. What they ask for then is made one after the other:
 #: the event loop takes the calls too, which wait for one part at the most, not for everybody's.
 _IN_TURN = web.AppKey("parts in turn", asyncio.Lock)
+#: Seconds after which a part is made out of turn: one that hangs must not keep back all others.
+_TURN = 5.0
 
 
 def build_app(backend: Backend) -> web.Application:
@@ -150,10 +152,15 @@ def _page(page: Page) -> Handler:
             if not ctx.may(page.need):
                 raise Problem(403, "role", _("Your role does not allow this."))
         part = request.headers.get(render.PART, "")
-        if request.method == "GET" and part:
-            async with request.app[_IN_TURN]:
-                return await made(ctx, part)
-        return await made(ctx, part)
+        if request.method != "GET" or not part:
+            return await made(ctx, part)
+        turn = request.app[_IN_TURN]
+        mine = await _had(turn)
+        try:
+            return await made(ctx, part)
+        finally:
+            if mine:
+                turn.release()
 
     async def made(ctx: Ctx, part: str) -> web.StreamResponse:
         # Before anything is read: what changes meanwhile is asked for again.
@@ -164,6 +171,15 @@ def _page(page: Page) -> Handler:
         return await page.handler(ctx)
 
     return answer
+
+
+async def _had(turn: asyncio.Lock) -> bool:
+    """Whether it is this request's turn; False: it was not in time."""
+    try:
+        async with asyncio.timeout(_TURN):
+            return await turn.acquire()
+    except TimeoutError:
+        return False
 
 
 async def badges(ctx: Ctx) -> dict[str, int]:

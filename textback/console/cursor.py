@@ -41,7 +41,7 @@ def read(listing: str, word: str, *kinds: type) -> tuple[Value, ...]:
         raw = base64.b64decode(word + "=" * (-len(word) % 4), altchars=b"-_", validate=True)
         body = raw[_CHECK:]
         values = tuple(_value(one) for one in json.loads(body))
-    except (ValueError, TypeError, RecursionError, binascii.Error):
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
         raise _bad() from None
     if raw[:_CHECK] != _check(listing, body) or len(values) != len(kinds):
         raise _bad()
@@ -63,8 +63,11 @@ def _value(told: object) -> Value:
         at = datetime.fromisoformat(told.get("at"))  # type: ignore[arg-type]
         if at.tzinfo is None:
             raise ValueError
-        return at
-    if told is None or (isinstance(told, int) and abs(told) < 2**63) or isinstance(told, str):
+        return at.astimezone(UTC)
+    if isinstance(told, str):
+        told.encode()  # no half of a surrogate pair: no query takes it
+        return told
+    if told is None or (isinstance(told, int) and abs(told) < 2**63):
         return told
     raise ValueError
 

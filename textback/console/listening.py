@@ -21,7 +21,6 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 import structlog
 from aiohttp import web
@@ -43,6 +42,8 @@ BACKLOG = 128
 #: Seconds until it is tried again after this machine had no room for a connection.
 NO_ROOM = 1.0
 _ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+#: A name may have an IPv6 address where IPv6 is switched off.
+_NO_IPV6 = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 
 
 class Wires:
@@ -104,24 +105,33 @@ class Listening:
             asyncio.create_task(self._take(one), name="console port") for one in self._sockets
         ]
         self._tasks.append(asyncio.create_task(self._sweep(), name="console connections"))
+        for task in self._tasks:
+            task.add_done_callback(_told)
 
     async def _bound(self) -> list[socket.socket]:
-        """Sockets that listen, one for each address the name in `listen` has."""
+        """Sockets that listen, one for each address the name in `listen` has. Raises OSError."""
         port = int(self._console.listen.rpartition(":")[2])
         found = await asyncio.get_running_loop().getaddrinfo(
             self._console.address or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
         made: list[socket.socket] = []
-        try:
-            for family, _type, _proto, _name, address in dict.fromkeys(found):
+        failed: OSError | None = None
+        for family, _type, _proto, _name, address in dict.fromkeys(found):
+            try:
                 one = socket.create_server(address, family=family, backlog=BACKLOG)
-                one.setblocking(False)
-                made.append(one)
-        except OSError:
-            for one in made:
-                one.close()
-            raise
-        return made
+            except OSError as error:
+                failed = error
+                if family == socket.AF_INET6 and error.errno in _NO_IPV6:
+                    continue
+                break
+            one.setblocking(False)
+            made.append(one)
+        else:
+            if made or failed is None:
+                return made
+        for one in made:
+            one.close()
+        raise failed
 
     # --- connections that come ---
 
@@ -134,6 +144,9 @@ class Listening:
     async def _take(self, port: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
+            # Where one waits already, taking it lets nobody else run: whoever connects faster than
+            # he is sent away would have the event loop, and the calls with it, to himself.
+            await asyncio.sleep(0)
             try:
                 wire, _address = await loop.sock_accept(port)
             except OSError as error:
@@ -205,12 +218,18 @@ class Listening:
         for tasks in (self._tasks, list(self._arriving)):
             for task in tasks:
                 task.cancel()
-            for task in tasks:
-                with suppress(asyncio.CancelledError):
-                    await task
+            # One that failed is told already, and keeps nothing below from being closed.
+            await asyncio.gather(*tasks, return_exceptions=True)
         for one in self._sockets:
             one.close()
         await self._runner.cleanup()
+
+
+def _told(task: asyncio.Task[None]) -> None:
+    """None of them ends by itself; nobody waits for one, so nobody else would tell."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.error("console_port_failed", task=task.get_name(), exc_info=error)
 
 
 def needs_restart(old: Console, new: Console) -> bool:

@@ -8,6 +8,8 @@ the console listens: nothing of it is left to the event loop, where calls would 
 
 from __future__ import annotations
 
+import pickle
+
 import babel
 import jinja2
 import structlog
@@ -28,6 +30,10 @@ def make_ready(table: tuple[api.Endpoint, ...]) -> None:
         for name in environment.list_templates():
             environment.get_template(name)
         api_pages.describe(table)
-    except (jinja2.TemplateError, babel.UnknownLocaleError, OSError, LookupError) as error:
+    except (
+        *(jinja2.TemplateError, babel.UnknownLocaleError, OSError, LookupError),
+        # Of files that are damaged: no UTF-8, or no data of a language (those are pickled).
+        *(ValueError, EOFError, pickle.UnpicklingError),
+    ) as error:
         # Texts matter more than the pages that show them.
         log.warning("console_not_ready", error=str(error))

@@ -75,6 +75,8 @@ def after(db: Connection, place: Place, limit: int) -> Followed:
     # Those of somebody who was erased leave holes as well; only what is gone at the old end counts.
     oldest = db.execute(_OLDEST).scalar()
     gap = bool(place.id) and key is None and (oldest or last + 1) > place.id + 1
+    if gap and not rows:  # else it would be told again and again until something happens
+        place = newest(db)
     return Followed(
         events=tuple((row.id, to_event(row)) for row in shown),
         place=Place(shown[-1].id, shown[-1].key) if shown else place,

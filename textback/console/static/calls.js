@@ -3,12 +3,16 @@
 import { refreshPart } from "./console.js";
 
 let ahead = 0; // milliseconds that the service's clock is ahead of ours
+let clock = ""; // what the service's said when it was looked at
 let ticking = 0;
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 function setClock() {
-  const said = document.querySelector("[data-now]");
-  if (said) ahead = Number(said.dataset.now) - Date.now();
+  const said = document.querySelector("[data-now]")?.dataset.now;
+  // Once each: other parts of the page are made anew too, and then this is a moment ago.
+  if (!said || said === clock) return;
+  clock = said;
+  ahead = Number(said) - Date.now();
 }
 
 function duration(seconds) {

@@ -1,14 +1,9 @@
-// The board of callbacks: "due in 12 min" stays true, and a filter needs no button.
+// The board of callbacks: "due in 12 min" stays true.
 
 import { refresh } from "./console.js";
 
 for (const part of document.querySelectorAll("[data-every]")) {
   setInterval(() => {
-    if (!document.hidden) refresh(part).catch(() => {});
+    if (!document.hidden) refresh(part);
   }, Number(part.dataset.every) * 1000);
-}
-
-for (const form of document.querySelectorAll("form[data-submits]")) {
-  form.querySelector("[data-no-js]").hidden = true;
-  form.addEventListener("change", () => form.requestSubmit());
 }

@@ -2,7 +2,10 @@
 
 const csrf = () => document.querySelector('meta[name="csrf"]')?.content ?? "";
 
-/** Ask our own API. Gives the answer's JSON; throws an Error with the reason in words. */
+/** What the service said no to: its message is for people, in their language. */
+export class Refused extends Error {}
+
+/** Ask our own API. Gives the answer's JSON; throws Refused, or what says that there was no answer. */
 export async function api(method, path, body) {
   const response = await fetch(`/api/v1${path}`, {
     method,
@@ -13,9 +16,11 @@ export async function api(method, path, body) {
     },
     body: body === undefined ? undefined : JSON.stringify(body),
     credentials: "same-origin",
+    // After a computer slept, a connection may be one that nobody answers on.
+    signal: AbortSignal.timeout(20_000),
   });
   const told = await response.json();
-  if (!response.ok) throw new Error(told.detail);
+  if (!response.ok) throw new Refused(told.detail);
   return told;
 }
 
@@ -26,8 +31,10 @@ export function say(text) {
 
 // --- live parts: a module of its own, since there is one stream whoever imports it ---------------
 
-export { refresh, refreshPart } from "./live.js";
+export { leave, refresh, refreshPart, tick } from "./live.js";
+import "./forms.js";
 import "./notify.js";
+import "./session.js";
 import "./title.js";
 
 // --- on a narrow screen the chosen tab may be out of sight ------------------------------------------

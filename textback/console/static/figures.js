@@ -1,12 +1,6 @@
 // The page of figures: what a column says beside the pointer or by the arrow keys; no more than that.
 import { say } from "./console.js";
 
-document.documentElement.classList.add("js");
-
-for (const form of document.querySelectorAll("form[data-auto]")) {
-  form.addEventListener("change", () => form.requestSubmit());
-}
-
 const tip = document.createElement("div");
 tip.className = "plot-tip";
 tip.hidden = true;

@@ -1,12 +1,11 @@
 // The inbox beyond its forms: opening without a new page, drafts that stay, sizes as you type.
 
-import { api, refresh, say } from "./console.js";
+import { Refused, api, leave, refresh, refreshPart, say, tick } from "./console.js";
+import { measure } from "./size.js";
+import { keep, kept } from "./tabs.js";
 import { plainTitle, setTitle } from "./title.js";
 
-const drafts = new Map();
 let unread = null;
-
-document.documentElement.classList.add("has-script");
 
 const one = (selector, inside = document) => inside.querySelector(selector);
 const opened = () => one("#compose")?.dataset.thread ?? /^\/inbox\/(\d+)/.exec(location.pathname)?.[1] ?? null;
@@ -14,6 +13,7 @@ const opened = () => one("#compose")?.dataset.thread ?? /^\/inbox\/(\d+)/.exec(l
 async function part(name, address, init = {}) {
   const response = await fetch(address, {
     credentials: "same-origin",
+    signal: AbortSignal.timeout(15_000),
     ...init,
     headers: { "X-Part": name, ...(init.headers ?? {}) },
   });
@@ -58,26 +58,45 @@ function begin() {
   document.dispatchEvent(new CustomEvent("opened"));
 }
 
-function keep() {
+// What is written and not sent outlives its page, in this tab and for who wrote it.
+const writer = one('meta[name="who"]')?.content;
+const left = kept("drafts", "sessionStorage");
+const drafts = new Map(left?.who === writer ? left.texts : []);
+
+function remember() {
   const text = one("#compose #text");
   const thread = opened();
   if (text && thread) text.value.trim() ? drafts.set(thread, text.value) : drafts.delete(thread);
+  keep("drafts", { who: writer, texts: [...drafts] }, "sessionStorage");
 }
+
+let opening = 0;
+/** The address of what is shown. */
+let at = location.pathname + location.search;
 
 /** Open a conversation beside the list, without a new page; where that fails, with one. */
 async function open(address, push = true) {
-  keep();
+  const number = ++opening;
+  const before = tick();
   try {
     const html = await part("talk", address);
+    if (number !== opening) return; // another was chosen meanwhile
+    remember();
     if (push) history.pushState({ inbox: true }, "", address);
+    at = location.pathname + location.search;
     put(one("#talk"), html);
+    // What came in between was told to the parts that were there, not to these.
+    if (tick() !== before) document.querySelectorAll("#talk [data-part]").forEach(refreshPart);
     document.body.classList.toggle("inbox-open", opened() !== null);
-    const name = one(".talk-who h1")?.textContent;
-    if (name) retitle(name);
+    retitle(one(".talk-who h1")?.textContent);
     begin();
     mark();
-    one("#text")?.focus({ preventScroll: true }) ?? lines()?.focus({ preventScroll: true });
+    // Not where a keyboard would come up over what is to be read.
+    const text = matchMedia("(hover: none)").matches ? null : one("#text");
+    (text ?? lines())?.focus({ preventScroll: true });
   } catch {
+    if (number !== opening) return;
+    remember();
     location.assign(address);
   }
 }
@@ -115,6 +134,8 @@ document.addEventListener("goto", (event) => {
 });
 
 addEventListener("popstate", () => {
+  // A place in the page, such as of "Skip to content", is none of another.
+  if (at === location.pathname + location.search) return;
   if (location.pathname.startsWith("/inbox") && one("#talk")) open(location.href, false);
 });
 
@@ -138,30 +159,6 @@ function grow() {
   if (!text) return;
   if (!CSS.supports("field-sizing", "content")) text.rows = Math.min(10, Math.max(2, text.value.split("\n").length));
   if (wasAtEnd) toEnd();
-}
-
-const ENCODINGS = { gsm: "GSM-7", ascii: "ASCII", ucs2: "UCS-2", latin1: "Latin-1" };
-let timer = 0;
-let asked = 0;
-
-function measure() {
-  clearTimeout(timer);
-  timer = setTimeout(async () => {
-    const text = one("#text");
-    const size = one("#size");
-    if (!text || !size) return;
-    const number = ++asked;
-    if (!text.value.trim()) { size.textContent = ""; return; }
-    try {
-      const found = await api("POST", "/preview", { text: text.value.slice(0, 5000) });
-      if (number !== asked) return;
-      const said = [found.segments === 1 ? size.dataset.one : size.dataset.many.replace("{count}", found.segments), ENCODINGS[found.encoding] ?? found.encoding];
-      if (found.odd.length) said.push(size.dataset.odd.replace("{odd}", found.odd.slice(0, 5).join(" ")));
-      if (found.characters > found.most * 0.8) said.push(size.dataset.long.replace("{count}", found.characters).replace("{most}", found.most));
-      size.textContent = said.join(" · ");
-      size.classList.toggle("over", found.characters > found.most);
-    } catch { size.textContent = ""; }
-  }, 180);
 }
 
 document.addEventListener("input", (event) => {
@@ -190,8 +187,9 @@ async function send(form) {
   const button = one("#send", form);
   const thread = form.dataset.thread;
   if (form.dataset.busy || !text.value.trim()) return;
+  const name = one(".talk-who h1")?.textContent ?? "";
   form.dataset.busy = "1";
-  button.disabled = true;
+  button.disabled = text.readOnly = true;
   wrong(form, "");
   try {
     // The same name at a second try: what went through, and only its answer was lost, goes once.
@@ -199,6 +197,7 @@ async function send(form) {
     form.elements.request.value = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
     text.value = "";
     drafts.delete(thread);
+    remember();
     measure();
     grow();
     say(form.dataset.sent);
@@ -209,10 +208,14 @@ async function send(form) {
       toEnd();
     }
   } catch (error) {
-    wrong(form, error instanceof TypeError ? form.dataset.failed : error.message || form.dataset.failed);
+    const words = error instanceof Refused ? error.message : form.dataset.failed;
+    const now = form.isConnected ? form : one("#compose");
+    // Another conversation is open: it is told there, and the text is where it was written.
+    if (now) wrong(now, now === form ? words : `${name}: ${words}`);
+    else say(`${name}: ${words}`);
   } finally {
     delete form.dataset.busy;
-    button.disabled = false;
+    button.disabled = text.readOnly = false;
     if (form.isConnected) text.focus();
   }
 }
@@ -253,10 +256,10 @@ async function find(form) {
     const older = form.hasAttribute("data-search-older");
     const html = await step(form);
     if (number !== search) return;
+    // What was found stays until it is cleared, whatever comes in.
+    leave(list);
     if (older) more(html);
     else { put(list, html); list.scrollTop = 0; }
-    // What was found stays until it is cleared, whatever comes in.
-    list.removeAttribute("data-live");
     for (let steps = 0; steps < STEPS; steps += 1) {
       const next = one("[data-search-older]");
       if (!next || list.querySelectorAll(".thread").length >= ENOUGH) break;
@@ -289,11 +292,9 @@ function more(html) {
   count.textContent = (many === 1 ? count.dataset.one : count.dataset.many).replace("{count}", many);
 }
 
-one("#line")?.addEventListener("change", (event) => event.target.form.requestSubmit());
-
 // --- what comes in ------------------------------------------------------------------------------
 
-const retitle = (name) => setTitle([name, ...plainTitle().split(" · ").slice(-2)].join(" · "));
+const retitle = (name) => setTitle([...(name ? [name] : []), ...plainTitle().split(" · ").slice(-2)].join(" · "));
 
 function badge() {
   const count = Number(one(".inbox-tabs")?.dataset.unread ?? unread ?? 0);
@@ -327,6 +328,9 @@ document.addEventListener("refreshed", (event) => {
   }
 });
 
+// A tab that is hidden may be thrown away without another word.
+document.addEventListener("visibilitychange", remember);
+addEventListener("pagehide", remember);
 document.addEventListener("visibilitychange", look);
 document.addEventListener("prerenderingchange", look);
 badge();

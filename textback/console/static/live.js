@@ -8,6 +8,7 @@
 // Of the tabs that are hidden one goes on listening (tabs.js), for the number in the titles and for
 // what people are told (notify.js); what else it shows it asks for when it is looked at.
 
+import { changed } from "./forms.js";
 import { join, leads } from "./tabs.js";
 
 /** Milliseconds between two fetches of a part at the least. */
@@ -26,8 +27,19 @@ const EVERYTHING = "*";
 const states = new WeakMap(); // part -> what is known of it
 
 function stateOf(part) {
-  if (!states.has(part)) states.set(part, { timer: 0, busy: false, again: false, last: 0, html: "", failed: 0, said: "" });
+  if (!states.has(part)) {
+    states.set(part, { timer: 0, retry: 0, busy: false, again: false, left: false, last: 0, html: "", failed: 0, said: sentence(part) });
+  }
   return states.get(part);
+}
+
+/** From now on it shows something else, which what was asked for before does not take the place of. */
+export function leave(part) {
+  const state = stateOf(part);
+  clearTimeout(state.timer);
+  clearTimeout(state.retry);
+  state.left = true;
+  part.removeAttribute("data-live");
 }
 
 /** Ask again for this part, soon; many asks are one. */
@@ -51,13 +63,14 @@ export async function refresh(part) {
 }
 
 async function fetchPart(part, state) {
-  if (!part.isConnected) return;
+  if (!part.isConnected || state.left) return;
   if (state.busy) {
     state.again = true;
     return;
   }
   state.busy = true;
   state.last = performance.now();
+  clearTimeout(state.retry);
   try {
     const response = await fetch(part.dataset.src || location.href, {
       headers: { "X-Part": part.dataset.part },
@@ -68,11 +81,14 @@ async function fetchPart(part, state) {
       location.reload(); // signed out: the page itself says so
       return;
     }
+    // Deleted meanwhile, or no longer for them: it would not come by asking.
+    if (response.status === 403 || response.status === 404) return;
     if (!response.ok) throw new Error(`${response.status}`);
     const html = await response.text();
     state.failed = 0;
     if (html !== state.html) {
       await untilFree(part);
+      if (state.left) return;
       swap(part, html);
       state.html = html;
       announce(part, state);
@@ -80,7 +96,7 @@ async function fetchPart(part, state) {
   } catch (error) {
     // Down or overloaded: tried again later, with the stream's own patience.
     state.failed = Math.min(state.failed + 1, 5);
-    setTimeout(() => refreshPart(part), backOff(state.failed));
+    state.retry = setTimeout(() => refreshPart(part), backOff(state.failed));
   } finally {
     state.busy = false;
     if (state.again) {
@@ -96,7 +112,7 @@ function backOff(times) {
 
 // --- exchanging -----------------------------------------------------------------------------------
 
-/** Not while somebody marks text in it, or has written into a field of it. */
+/** Not while somebody marks text in it, or writes into a field of it; for a minute at most. */
 async function untilFree(part) {
   for (let turn = 0; turn < 120 && taken(part); turn += 1) await new Promise((go) => setTimeout(go, 500));
 }
@@ -104,13 +120,13 @@ async function untilFree(part) {
 function taken(part) {
   const selection = getSelection();
   if (selection && !selection.isCollapsed && selection.rangeCount && selection.getRangeAt(0).intersectsNode(part)) return true;
-  const field = document.activeElement;
-  return part.contains(field) && "defaultValue" in field && field.value !== field.defaultValue;
+  return part.contains(document.activeElement) && changed(document.activeElement);
 }
 
 /** By what an element is found again in the new inside. */
 function keyOf(element) {
   if (element.id) return `#${CSS.escape(element.id)}`;
+  if (element.localName === "summary" && element.parentElement.id) return `#${CSS.escape(element.parentElement.id)} > summary`;
   for (const name of ["href", "name"]) {
     const value = element.getAttribute(name);
     if (value) return `${element.localName}[${name}="${CSS.escape(value)}"]`;
@@ -124,8 +140,10 @@ function swap(part, html) {
   const scrolled = [part, ...part.querySelectorAll("[id], [data-scroll]")]
     .filter((one) => one.scrollTop || one.scrollLeft)
     .map((one) => [one === part ? null : keyOf(one), one.scrollTop, one.scrollLeft]);
+  const written = [...part.querySelectorAll("input[id], textarea[id]")].filter(changed);
   // Rendered by our own server from autoescaped templates.
   part.innerHTML = html;
+  for (const field of written) carry(field, part.querySelector(`#${CSS.escape(field.id)}`));
   for (const [id, open] of opened) {
     const found = part.querySelector(`#${CSS.escape(id)}`);
     if (found) found.open = open;
@@ -146,17 +164,25 @@ function swap(part, html) {
   part.dispatchEvent(new CustomEvent("refreshed", { bubbles: true }));
 }
 
+/** What was written and not sent goes over to the field that stands there now. */
+function carry(field, found) {
+  if (found?.type !== field.type) return;
+  found.value = field.value;
+  // Only fields for text have a place where one writes.
+  if (field.selectionStart !== null) found.setSelectionRange(field.selectionStart, field.selectionEnd);
+}
+
 let lastSaid = 0;
 let sayTimer = 0;
 
 /** A part may have a sentence for those who listen to the page: told when it is another one. */
+const sentence = (part) => part.querySelector("[data-say]")?.dataset.say ?? "";
+
 function announce(part, state) {
-  const text = part.querySelector("[data-say]")?.dataset.say ?? "";
-  if (!text || text === state.said) {
-    state.said = text;
-    return;
-  }
+  const text = sentence(part);
+  const same = text === state.said;
   state.said = text;
+  if (!text || same) return;
   clearTimeout(sayTimer);
   sayTimer = setTimeout(() => {
     lastSaid = performance.now();
@@ -176,6 +202,8 @@ let heard = 0;
 const behind = new Set();
 /** How far this page knows: the feed's own count. */
 let seen = document.querySelector('meta[name="feed"]')?.content ?? "";
+/** Who puts into the page what was asked for by other ways compares: it may be older than this. */
+export const tick = () => seen;
 
 function parts(topics) {
   return [...document.querySelectorAll("[data-part][data-live]")].filter(
@@ -247,10 +275,10 @@ function lost() {
   if (part) refreshPart(part);
 }
 
-/** A computer that slept has a connection that nobody closed. */
+/** A computer that slept has a connection that nobody closed; its clock may have been put back. */
 function lookAfter() {
-  if (!stream || Date.now() - heard < DEAD) return;
-  disconnect();
+  if (!stream || Math.abs(Date.now() - heard) < DEAD) return;
+  lost();
   connect();
 }
 
@@ -263,7 +291,7 @@ function shown() {
   attempts = 0;
   lookAfter();
   connect();
-  for (const part of behind) refreshPart(part);
+  for (const part of behind) if (part.dataset.live) refreshPart(part);
   behind.clear();
 }
 

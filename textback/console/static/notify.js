@@ -4,7 +4,8 @@
 // that is looked at if there is any; nothing of a conversation that is on the screen. What came
 // together, or while the computer slept, is one notification.
 
-import { alone, hear, keep, kept, lookedAt, showing, tell } from "./tabs.js";
+import { written } from "./forms.js";
+import { alone, answerWho, hear, keep, kept, lookedAt, showing, tell } from "./tabs.js";
 
 /** Milliseconds from one notification to the next: what comes meanwhile is one. */
 const GATHER = 5000;
@@ -46,17 +47,26 @@ const wanted = () => shows() || chosen().sound;
 let audio = null;
 let quietTimer = 0;
 
-/** Two soft notes. False where the browser lets this page make no sound: nobody has clicked in it yet. */
-export async function play() {
+/** Whether there may be a sound: not where nobody has clicked in this page yet, or nothing can sound. */
+async function sounds() {
   if (!("AudioContext" in window)) return false;
-  audio ??= new AudioContext();
-  if (audio.state !== "running") {
-    await Promise.race([audio.resume(), new Promise((go) => setTimeout(go, 400))]);
+  try {
+    audio ??= new AudioContext();
+    // Nothing is kept open between two sounds.
+    clearTimeout(quietTimer);
+    quietTimer = setTimeout(() => audio.suspend(), 2000);
+    if (audio.state !== "running") {
+      await Promise.race([audio.resume(), new Promise((go) => setTimeout(go, 400))]);
+    }
+  } catch {
+    return false;
   }
-  if (audio.state !== "running") return false;
-  // Nothing is kept open between two sounds.
-  clearTimeout(quietTimer);
-  quietTimer = setTimeout(() => audio.suspend(), 2000);
+  return audio.state === "running";
+}
+
+/** Two soft notes; false where there was no sound. */
+export async function play() {
+  if (!(await sounds())) return false;
   const start = audio.currentTime + 0.02;
   for (const [pitch, at, length] of [[659.26, 0, 0.35], [880, 0.16, 0.6]]) {
     const tone = audio.createOscillator();
@@ -110,8 +120,7 @@ export function show(title, body, thread = 0, silent = true) {
 function go(address) {
   const asked = new CustomEvent("goto", { detail: address, cancelable: true });
   if (!document.dispatchEvent(asked)) return;
-  const fields = [...document.querySelectorAll("main input:not([type=hidden]), main textarea")];
-  if (fields.some((one) => one.value !== one.defaultValue)) window.open(address);
+  if (written()) window.open(address);
   else location.assign(address);
 }
 
@@ -191,7 +200,11 @@ async function lookOnce() {
   if (!wanted()) cursor = null;
   if (cursor === null) return;
   const others = await lookedAt();
-  if (document.hidden && others.length) return;
+  if (document.hidden && others.length) {
+    // Theirs to tell; their own connection may just be lost.
+    tell("news");
+    return;
+  }
   const last = kept("told") ?? { id: 0, at: 0 };
   const wait = last.at <= Date.now() ? last.at + GATHER - Date.now() : 0;
   if (wait > 0) {
@@ -201,6 +214,8 @@ async function lookOnce() {
   const news = await ask(Math.max(cursor, last.id));
   // Smaller than before: the newest entries were erased, or another store was put in place.
   cursor = news.latest;
+  // Where there are no locks, another tab may have been quicker.
+  if ((kept("told")?.id ?? 0) !== last.id) return;
   const seen = new Set([...others, document.hidden ? 0 : showing()]);
   const fresh = news.replies.filter((one) => !seen.has(one.thread));
   const count = news.count - (news.replies.length - fresh.length);
@@ -240,6 +255,11 @@ if (words) {
   document.addEventListener("topics", (event) => {
     if (event.detail.includes("inbox") || event.detail.includes(EVERYTHING)) look();
   });
+  hear("news", () => {
+    if (!document.hidden) look();
+  });
+  // A page that tells nothing, such as one that waits for a password, is nobody to leave it to.
+  answerWho(() => cursor !== null);
   document.addEventListener("visibilitychange", looks);
   document.addEventListener("opened", looks);
   hear("looks", ({ thread }) => {

@@ -71,7 +71,10 @@ function card() {
   if (location.hash === "#this-computer") one("this-computer").scrollIntoView();
   // Allowed or forbidden in the browser's own settings, or chosen in another tab.
   addEventListener("storage", draw);
-  navigator.permissions?.query({ name: "notifications" }).then((state) => state.addEventListener("change", draw));
+  navigator.permissions?.query({ name: "notifications" }).then(
+    (state) => state.addEventListener("change", draw),
+    () => {}, // not every browser knows this name
+  );
 }
 
 // --- the offer --------------------------------------------------------------------------------------

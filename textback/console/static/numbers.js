@@ -1,5 +1,7 @@
 // Numbers: texts are shown as they are typed, a test is followed until it is over.
 
+import { refresh } from "./live.js";
+
 const form = document.querySelector("form[data-preview-url]");
 const asked = new Map();
 
@@ -44,14 +46,9 @@ if (form !== null) {
 
 const test = document.querySelector('[data-part="test"]');
 if (test !== null) {
-  // Not by console.js, which a second import would start a second time.
-  const look = async () => {
-    const response = await fetch(location.href, { headers: { "X-Part": "test" }, credentials: "same-origin" });
-    if (response.ok && !response.redirected) test.innerHTML = await response.text();
-  };
   const follow = async () => {
     if (test.querySelector('[data-over="1"]')) return;
-    await look().catch(() => {});
+    await refresh(test);
     setTimeout(follow, 1000);
   };
   setTimeout(follow, 700);

@@ -39,7 +39,7 @@ export function keep(name, value, storage = "localStorage") {
   try {
     window[storage].setItem(`textback.${name}`, JSON.stringify(value));
   } catch {
-    // Full, or forbidden: then it is forgotten with this page.
+    // Full, or forbidden: then it is not kept.
   }
 }
 
@@ -81,7 +81,8 @@ function lease() {
   const now = kept("ear");
   const free = !now || now.until < Date.now() || now.until > Date.now() + LEASE || now.tab === mine;
   if (free) keep("ear", { tab: mine, until: Date.now() + LEASE });
-  set(free);
+  // Where nothing is kept nobody knows of the others: then none does, or all would.
+  set(free && kept("ear")?.tab === mine);
   release = () => {
     if (leading) keep("ear", null);
     set(false);
@@ -116,9 +117,13 @@ export const showing = () => Number(/^\/inbox\/(\d+)/.exec(location.pathname)?.[
 
 let called = null;
 
-hear("who", () => {
-  if (!document.hidden) tell("here", { thread: showing() });
-});
+/** From now on others are told when this page is looked at, while it `may`. */
+export function answerWho(may) {
+  hear("who", () => {
+    if (!document.hidden && may()) tell("here", { thread: showing() });
+  });
+}
+
 hear("here", ({ thread }) => called?.push(thread));
 
 /** Of the tabs that are looked at, this one left out, the conversation each shows (0: none). */
