@@ -5,8 +5,8 @@ business, measured at the socket of a real service, against an empty page by the
 
 Without --db the database is made once (four minutes) and kept in the cache.
 
-    first   the very first request after a start of the service, sent when it says READY: it is
-            started anew for each page. The system has the file in its cache.
+    first   the very first request after a start of the service, sent SETTLED seconds after it says
+            READY: it is started anew for each page. The system has the file in its cache.
     again   the first of this page when others have been asked for: what is left of coldness in a
             service that runs
     p50..   the `--times` requests after that
@@ -234,6 +234,9 @@ async def _figures_are_full(db: Path) -> None:
         await store.close()
 
 
+#: Seconds by which the console has made its templates and languages (`console.ready`).
+SETTLED = 3.0
+
 # --- the run --------------------------------------------------------------------------------------
 
 
@@ -258,6 +261,7 @@ async def run(db: Path, only: str, times: int) -> list[dict[str, Any]]:
             first: dict[str, dict[str, Any]] = {}
             for name, ask in chosen.items():
                 service_of = await _anew(rig)
+                await asyncio.sleep(SETTLED)
                 async with _browser(rig, jar) as session:
                     visitor._session = session
                     worked = _cpu(service_of)

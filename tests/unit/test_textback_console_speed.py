@@ -12,7 +12,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from tests.unit.console_rig import console
-from textback.console import api_pages, app, i18n, ready, render
+from textback.console import api, api_pages, app, i18n, ready, render
 from textback.console.ctx import Ctx
 
 
@@ -112,18 +112,35 @@ async def test_a_part_that_fails_lets_the_next_one_in(
             assert answer.status == 404
 
 
-async def test_before_the_first_request_all_templates_languages_and_the_api_are_made(
-    tmp_path: Path,
+async def test_all_templates_languages_and_the_api_are_made_before_they_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for one in (render.environment, i18n.catalogue, api_pages._reference, api_pages._text):
         one.cache_clear()
-    async with console(tmp_path):
+    monkeypatch.setattr(ready, "AFTER", 0.0)
+    made, make_ready = asyncio.Event(), ready.make_ready
+
+    async def told(table: tuple[api.Endpoint, ...]) -> None:
+        await make_ready(table)
+        made.set()
+
+    monkeypatch.setattr(ready, "make_ready", told)
+    async with console(tmp_path), asyncio.timeout(60):
+        await made.wait()
         environment = render.environment()
         assert environment.cache is not None
         assert len(environment.cache) == len(environment.list_templates())
         assert i18n.catalogue.cache_info().currsize == len(i18n.LANGUAGES)
         assert api_pages._reference.cache_info().currsize == 1
         assert api_pages._text.cache_info().currsize == 1
+
+
+async def test_a_console_that_stops_at_once_does_not_wait_for_its_templates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ready, "AFTER", 3600.0)
+    async with asyncio.timeout(60), console(tmp_path) as (client, _):
+        assert (await client.get("/login")).status == 200
 
 
 @pytest.mark.parametrize(
@@ -143,8 +160,9 @@ async def test_a_template_that_is_broken_is_told_and_keeps_nobody_from_starting(
             raise wrong
 
     monkeypatch.setattr(ready.render, "environment", Broken)
+    monkeypatch.setattr(ready, "AFTER", 0.0)
     with capture_logs() as logged:
-        ready.make_ready(app.ENDPOINTS)
+        await ready.make_ready(app.ENDPOINTS)
     assert [(one["event"], one["log_level"]) for one in logged] == [
         ("console_not_ready", "warning")
     ]

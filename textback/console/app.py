@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
 from aiohttp import web
@@ -112,14 +112,18 @@ def build_app(backend: Backend) -> web.Application:
     for page in PAGES:
         app.router.add_route(page.method, only_ints(page.path), _page(page))
     api.add_to(app, ENDPOINTS)
-    app.on_startup.append(_make_ready)
+    app.cleanup_ctx.append(_making_ready)
     app.on_shutdown.append(_shut)
     return app
 
 
-async def _make_ready(app: web.Application) -> None:
-    table = app[api.TABLE]
-    await asyncio.to_thread(ready.make_ready, table)
+async def _making_ready(app: web.Application) -> AsyncIterator[None]:
+    task = asyncio.create_task(ready.make_ready(app[api.TABLE]), name="console ready")
+    yield
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.warning("console_not_ready", error=str(error))
 
 
 async def _shut(app: web.Application) -> None:
